@@ -1,0 +1,56 @@
+# Every target sets up what it needs by itself: see tools/setup. `make help` lists them.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+PY := .venv/bin/python
+CODE := $(wildcard rpcgss transport xdr examples tests bench)
+X_FILES := $(sort $(wildcard rpcgss/*/*.x examples/*/*.x))
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: setup
+setup: ## Install what is missing: Debian packages, .venv, Python packages (every other target does this first)
+	@PYTHON='$(PYTHON)' tools/setup
+
+.PHONY: demo
+demo: setup ## The whole story in a throwaway Kerberos realm: NFS copies while the server drops its contexts
+	@$(PY) -m examples.demo
+
+.PHONY: test
+test: setup ## Run all tests (make test ARGS="-k window" for some)
+	@$(PY) -m pytest $(ARGS)
+
+.PHONY: coverage
+coverage: setup ## Run all tests and report branch coverage of the files without I/O
+	@$(PY) -m coverage run -m pytest $(ARGS)
+	@$(PY) -m coverage report
+
+.PHONY: check
+check: setup ## Format, lint, types, drift of generated code, import order
+	$(PY) -m ruff format --check $(CODE)
+	$(PY) -m ruff check $(CODE)
+	$(PY) -m mypy $(CODE)
+	$(PY) -m xdr compile --check $(X_FILES)
+	$(PY) -m pytest -q tests/test_layout.py
+
+.PHONY: format
+format: setup ## Format the code and mend what the linter can mend
+	$(PY) -m ruff format $(CODE)
+	$(PY) -m ruff check --fix $(CODE)
+
+.PHONY: generate
+generate: setup ## Compile every .x file again: NAME.x becomes NAME_xdr.py beside it
+	$(PY) -m xdr compile $(X_FILES)
+
+.PHONY: lock
+lock: ## Pin the newest Python packages that pyproject.toml allows
+	@PYTHON='$(or $(PYTHON),python3)' tools/lock
+
+.PHONY: clean
+clean: ## Remove .venv and everything that tools have left behind
+	rm -rf .venv .setup.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
