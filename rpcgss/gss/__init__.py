@@ -1,0 +1,23 @@
+"""RPCSEC_GSS version 1 (RFC 2203), both ends, for any GSS mechanism.
+
+A context is a handle, a protection, a window, a principal and an expiry. `client.GssFlavor` makes contexts by GSS exchanges
+and sends calls under them; `server.GssServerFlavor` accepts them. Each module imports only from those before it:
+"""
+
+from typing import Final
+
+READING_ORDER: Final = (
+    "gss_xdr",
+    "errors",
+    "protection",
+    "provider",
+    "mechanism",
+    "window",
+    "bodies",
+    "guard",
+    "context",
+    "store",
+    "extension",
+    "client",
+    "server",
+)

@@ -1,0 +1,240 @@
+"""A context: handle, protection, window, principal and expiry. How it came to be, by a GSS exchange or by a ticket, makes
+no difference to the messages that it protects."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import trio
+
+from rpcgss.gss.guard import Guard
+from rpcgss.gss.protection import MessageProtection
+from rpcgss.gss.provider import GssFlag, GssName, GssService
+from rpcgss.gss.window import ReceiveWindow, SendWindow
+from rpcgss.rpc.flavors import Identity
+
+RPCSEC_GSS: Final = 6
+
+
+class Origin(Enum):
+    """How a context came to be."""
+
+    EXCHANGE = "exchange"
+    TICKET = "ticket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GssIdentity(Identity):
+    """Who makes a call, proven by a context.
+
+    principal       -- display name of the initiator in its real mechanism
+    name            -- the same with its exported octets, for exact comparison
+    target          -- the service that the initiator meant to reach
+    mechanism       -- the real mechanism's object identifier, dotted
+    service         -- how this very call is protected
+    reauthenticated -- the context came from a ticket
+    established     -- wall time (seconds since 1970) of the GSS exchange at the bottom of it
+    application     -- what the application had put into the ticket; b"" else
+    """
+
+    principal: str
+    name: GssName
+    target: GssName
+    mechanism: str
+    service: GssService
+    reauthenticated: bool
+    established: float
+    application: bytes = b""
+
+
+class Context:
+    """A server's end.
+
+    expiry    -- trio time after which no call is taken; None: never
+    chain     -- 16 octets common to all contexts that follow from one GSS exchange; b"": not followed
+    delegated -- credentials that the initiator handed over, for the application
+    """
+
+    __slots__ = (
+        "_identities",
+        "acceptor",
+        "alive",
+        "application",
+        "calls",
+        "chain",
+        "delegated",
+        "established",
+        "expiry",
+        "flags",
+        "guard",
+        "handle",
+        "initiator",
+        "mechanism",
+        "on_first_use",
+        "origin",
+        "protection",
+        "window",
+    )
+
+    def __init__(
+        self,
+        *,
+        handle: bytes,
+        protection: MessageProtection,
+        window: ReceiveWindow,
+        initiator: GssName,
+        acceptor: GssName,
+        mechanism: str,
+        flags: GssFlag,
+        established: float,
+        expiry: float | None,
+        origin: Origin = Origin.EXCHANGE,
+        chain: bytes = b"",
+        application: bytes = b"",
+        delegated: object | None = None,
+        on_first_use: Callable[[], None] | None = None,
+    ) -> None:
+        self.handle: Final = handle
+        self.protection: Final = protection
+        self.guard: Final = Guard(protection)
+        self.window: Final = window
+        self.initiator: Final = initiator
+        self.acceptor: Final = acceptor
+        self.mechanism: Final = mechanism
+        self.flags: Final = flags
+        self.established: Final = established
+        self.expiry: Final = expiry
+        self.origin: Final = origin
+        self.chain = chain
+        self.application: Final = application
+        self.delegated: Final = delegated
+        self.on_first_use = on_first_use
+        self.alive = True  # False once the store has let go of it; calls already admitted end all the same
+        self.calls = 0  # admitted and not yet ended
+        self._identities: dict[GssService, GssIdentity] = {}
+
+    def expired(self, now: float) -> bool:
+        """Whether the credential behind it has run out at trio time `now`."""
+        return self.expiry is not None and now >= self.expiry
+
+    def identity(self, service: GssService) -> GssIdentity:
+        """Who is calling, for a call protected by `service`."""
+        known = self._identities.get(service)
+        if known is None:
+            known = self._identities[service] = GssIdentity(
+                flavor=RPCSEC_GSS,
+                principal=self.initiator.display,
+                name=self.initiator,
+                target=self.acceptor,
+                mechanism=self.mechanism,
+                service=service,
+                reauthenticated=self.origin is Origin.TICKET,
+                established=self.established,
+                application=self.application,
+            )
+        return known
+
+    def __repr__(self) -> str:
+        return f"<Context {self.handle[:4].hex()}… of {self.initiator.display!r} by {self.origin.value}>"
+
+
+class ClientContext:
+    """A client's end. `seq_window` is what the server granted; `expiry` is trio time, None: never."""
+
+    __slots__ = (
+        "_lot",
+        "_serial",
+        "acceptor",
+        "alive",
+        "expiry",
+        "flags",
+        "guard",
+        "handle",
+        "initiator",
+        "made",
+        "mechanism",
+        "origin",
+        "protection",
+        "window",
+    )
+
+    def __init__(
+        self,
+        *,
+        handle: bytes,
+        protection: MessageProtection,
+        seq_window: int,
+        initiator: GssName,
+        acceptor: GssName,
+        mechanism: str,
+        flags: GssFlag,
+        made: float,
+        expiry: float | None,
+        origin: Origin = Origin.EXCHANGE,
+    ) -> None:
+        self.handle: Final = handle
+        self.protection: Final = protection
+        self.guard: Final = Guard(protection)
+        self.window: Final = SendWindow(seq_window)
+        self.initiator: Final = initiator
+        self.acceptor: Final = acceptor
+        self.mechanism: Final = mechanism
+        self.flags: Final = flags
+        self.made: Final = made  # trio time
+        self.expiry: Final = expiry
+        self.origin: Final = origin
+        self.alive = True  # False: no new calls; those in flight may still end on it
+        self._serial = 0
+        self._lot = trio.lowlevel.ParkingLot()
+
+    async def take_number(self, serial: int) -> int | None:
+        """Wait for room in the window, take the next number for a call on connection `serial`.
+
+        None: the context takes no more calls. Cancelled: no number is taken.
+        """
+        self._follow(serial)
+        if self._usable and self._lot:
+            await self._lot.park()  # others came first
+        while self._usable and not self.window.open:
+            await self._lot.park()
+        if not self._usable:
+            return None
+        number = self.window.take(serial)
+        self._wake()
+        return number
+
+    def answered(self, seq_num: int) -> None:
+        """Nobody waits for the reply to `seq_num` any more. Idempotent."""
+        self.window.answered(seq_num)
+        self._wake()
+
+    def retire(self) -> None:
+        """No new calls from now on; those that wait for room go elsewhere. Idempotent."""
+        self.alive = False
+        self._lot.unpark_all()
+
+    def expired(self, now: float) -> bool:
+        """Whether the credential behind it has run out at trio time `now`."""
+        return self.expiry is not None and now >= self.expiry
+
+    @property
+    def _usable(self) -> bool:
+        return self.alive and not self.window.exhausted and not self.protection.exhausted
+
+    def _follow(self, serial: int) -> None:
+        """On a new connection the numbers of the old one must not hold up the window."""
+        if serial > self._serial:
+            self._serial = serial
+            self.window.give_up_before(serial)
+            self._wake()
+
+    def _wake(self) -> None:
+        """One at a time: each that takes a number calls the next, if there is room. A spent context sends all away."""
+        if not self._usable:
+            self._lot.unpark_all()
+        elif self._lot and self.window.open:
+            self._lot.unpark(count=1)
+
+    def __repr__(self) -> str:
+        return f"<ClientContext {self.handle[:4].hex()}… for {self.acceptor.display!r} by {self.origin.value}>"

@@ -1,0 +1,40 @@
+"""One interface for the four message operations of GSS-API, whoever provides them (a mechanism, or AEAD keys)."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, TypeAlias
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+class MessageProtection(ABC):
+    """MICs and wrap tokens of one end of one established context.
+
+    All methods are synchronous and need no event loop; large messages are handed to them in a worker thread.
+    """
+
+    parallel: ClassVar[bool] = False
+    """Whether several threads may be inside at once. False: at most one at a time, the caller sees to it."""
+
+    inline_limit: ClassVar[int] = 16 * 1024
+    """Messages up to so many octets are quick enough to be done in the event loop itself."""
+
+    @property
+    def exhausted(self) -> bool:
+        """True when the context must not protect any more messages and a new one is due."""
+        return False
+
+    @abstractmethod
+    def mic(self, message: Buffer) -> bytes:
+        """The MIC over `message`, QOP 0. Raises `ProtectionUnavailable`, `GssError`."""
+
+    @abstractmethod
+    def verify_mic(self, message: Buffer, mic: Buffer) -> None:
+        """Returns only if `mic` is the peer's MIC over `message`. Raises `BadMic`; `ContextExpired`."""
+
+    @abstractmethod
+    def wrap(self, message: Buffer) -> bytes:
+        """`message` encrypted, QOP 0. Raises `ProtectionUnavailable` when it would leave unencrypted; `GssError`."""
+
+    @abstractmethod
+    def unwrap(self, token: Buffer) -> bytes:
+        """The message in the peer's `token`. Raises `BadWrap`, also when it was not encrypted; `ContextExpired`."""

@@ -1,0 +1,311 @@
+"""A server's contexts: bounded, expiring, droppable.
+
+Three pools that cannot push each other out: exchanges *in the making* (more than one round trip), *unconfirmed* contexts
+(re-authenticated, nobody has used them yet, so a replay may have made them) and *established* ones. Protocol state only:
+trio's time comes in as `now`.
+"""
+
+import heapq
+import random
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from rpcgss.gss.context import Context
+
+HANDLE_OCTETS: Final = 16
+
+
+class StoreEventKind(Enum):
+    """What happened to a context."""
+
+    ESTABLISHED = "established"
+    UNCONFIRMED = "unconfirmed"
+    REAUTHENTICATED = "re-authenticated"
+    DROPPED = "dropped"
+    EXPIRED = "expired"
+    EVICTED = "evicted"
+    DESTROYED = "destroyed"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreEvent:
+    """One line of a store's history; `at` is trio time."""
+
+    kind: StoreEventKind
+    context: Context
+    at: float
+
+
+@dataclass(slots=True)
+class StoreCounters:
+    """Totals since the start. A context counts as established when it is made by an exchange or first used after a ticket."""
+
+    established_by_exchange: int = 0
+    established_by_ticket: int = 0
+    unconfirmed: int = 0
+    dropped: int = 0
+    expired: int = 0
+    evicted: int = 0
+    destroyed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """How much strangers and friends can make a store hold.
+
+    established, unconfirmed, making -- contexts in each pool
+    per_chain          -- unconfirmed contexts that follow from one GSS exchange
+    unconfirmed_life, making_life -- seconds that an unused context, or an unfinished exchange, is kept
+    """
+
+    established: int = 16384
+    unconfirmed: int = 16384
+    making: int = 1024
+    per_chain: int = 64
+    unconfirmed_life: float = 60.0
+    making_life: float = 60.0
+
+
+@dataclass(slots=True)
+class DropPolicy:
+    """Losing contexts on purpose, for tests and demonstrations: asked once for each DATA call with a good verifier.
+
+    every       -- drop the context of every N-th call (counted over all contexts); 0: never
+    probability -- drop it with this probability; `seed` makes the choice repeatable
+    """
+
+    every: int = 0
+    probability: float = 0.0
+    seed: int | None = None
+    calls: int = 0
+    _random: random.Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.every < 0 or not 0.0 <= self.probability <= 1.0:
+            raise ValueError("every is 0 or more, probability from 0 to 1")
+        self._random = random.Random(self.seed)
+
+    def due(self) -> bool:
+        """Whether the context of this call is to be lost."""
+        self.calls += 1
+        if self.every and self.calls % self.every == 0:
+            return True
+        return self.probability > 0 and self._random.random() < self.probability
+
+
+class ContextStore:
+    """All contexts of one server process.
+
+    events -- callables that are told of each `StoreEvent`, at once and in order; they must not raise
+    """
+
+    def __init__(self, limits: StoreLimits | None = None, *, drop_policy: DropPolicy | None = None) -> None:
+        self.limits: Final = limits or StoreLimits()
+        self.drop_policy = drop_policy
+        self.counters: Final = StoreCounters()
+        self.events: Final[list[Callable[[StoreEvent], None]]] = []
+        self._established: OrderedDict[bytes, Context] = OrderedDict()  # least recently used first
+        self._unconfirmed: Final = _Unconfirmed()
+        self._expiries: list[tuple[float, bytes]] = []  # a heap; entries of contexts long gone are skipped
+
+    def new_handle(self) -> bytes:
+        """16 random octets: cannot be guessed, mean nothing after a restart, never come again."""
+        return secrets.token_bytes(HANDLE_OCTETS)
+
+    def add(self, context: Context, now: float) -> None:
+        """Take an established context; a full pool loses its oldest idle one."""
+        self._put_established(context, now)
+        self.counters.established_by_exchange += 1
+        self._tell(StoreEventKind.ESTABLISHED, context, now)
+
+    def add_unconfirmed(self, context: Context, now: float) -> None:
+        """Take a re-authenticated context that nobody has used yet.
+
+        A chain that has its quota loses its own oldest; a full pool loses the oldest of the chain that has most.
+        """
+        self._sweep(now)
+        if self._unconfirmed.of_chain(context.chain) >= self.limits.per_chain:
+            self._let_go(self._unconfirmed.oldest_of(context.chain), StoreEventKind.EVICTED, now)
+        elif len(self._unconfirmed) >= self.limits.unconfirmed:
+            self._let_go(self._unconfirmed.oldest_of_largest_chain(), StoreEventKind.EVICTED, now)
+        self._unconfirmed.add(context, now + self.limits.unconfirmed_life)
+        self.counters.unconfirmed += 1
+        self._tell(StoreEventKind.UNCONFIRMED, context, now)
+
+    def find(self, handle: bytes) -> Context | None:
+        """The context of that handle, expired or not; changes nothing (the handle is a stranger's word)."""
+        return self._established.get(handle) or self._unconfirmed.get(handle)
+
+    def used(self, context: Context, now: float) -> None:
+        """A call with a valid MIC came: it is the most recently used, and confirmed if it was not."""
+        if context.handle in self._established:
+            self._established.move_to_end(context.handle)
+            return
+        self._unconfirmed.remove(context)
+        self._put_established(context, now)
+        self.counters.established_by_ticket += 1
+        self._tell(StoreEventKind.REAUTHENTICATED, context, now)
+        if context.on_first_use is not None:
+            context.on_first_use()
+
+    def drop(self, handle: bytes, now: float) -> bool:
+        """Lose one context on purpose. False: there is none of that handle."""
+        context = self.find(handle)
+        if context is None:
+            return False
+        self._let_go(context, StoreEventKind.DROPPED, now)
+        return True
+
+    def drop_where(self, condition: Callable[[Context], bool], now: float) -> int:
+        """Lose all contexts that `condition` names (revocation, say); how many there were."""
+        doomed = [context for context in self.contexts() if condition(context)]
+        for context in doomed:
+            self._let_go(context, StoreEventKind.DROPPED, now)
+        return len(doomed)
+
+    def drop_all(self, now: float) -> int:
+        """Lose everything, as a restart would; how many there were."""
+        return self.drop_where(lambda _: True, now)
+
+    def destroy(self, context: Context, now: float) -> None:
+        """The client is done with it. Idempotent."""
+        self._let_go(context, StoreEventKind.DESTROYED, now)
+
+    def expire(self, context: Context, now: float) -> None:
+        """Its credential has run out, or its keys are used up. Idempotent."""
+        self._let_go(context, StoreEventKind.EXPIRED, now)
+
+    def drop_is_due(self, context: Context, now: float) -> bool:
+        """Ask the drop policy for one DATA call of `context`, and obey it."""
+        if self.drop_policy is None or not self.drop_policy.due():
+            return False
+        self._let_go(context, StoreEventKind.DROPPED, now)
+        return True
+
+    def contexts(self) -> list[Context]:
+        """All of them, a copy."""
+        return [*self._established.values(), *self._unconfirmed]
+
+    @property
+    def established(self) -> int:
+        """How many established contexts there are."""
+        return len(self._established)
+
+    @property
+    def unconfirmed(self) -> int:
+        """How many unconfirmed contexts there are."""
+        return len(self._unconfirmed)
+
+    def _put_established(self, context: Context, now: float) -> None:
+        self._sweep(now)
+        if len(self._established) >= self.limits.established:
+            self._let_go(self._oldest_idle(), StoreEventKind.EVICTED, now)
+        self._established[context.handle] = context
+        if context.expiry is not None:
+            heapq.heappush(self._expiries, (context.expiry, context.handle))
+            if len(self._expiries) > 2 * self.limits.established:
+                self._expiries = [entry for entry in self._expiries if entry[1] in self._established]
+                heapq.heapify(self._expiries)
+
+    def _oldest_idle(self) -> Context:
+        idle = (context for context in self._established.values() if not context.calls)
+        return next(idle, None) or next(iter(self._established.values()))
+
+    def _sweep(self, now: float) -> None:
+        while self._expiries and self._expiries[0][0] <= now:
+            _, handle = heapq.heappop(self._expiries)
+            context = self._established.get(handle)
+            if context is not None and context.expired(now):
+                self._let_go(context, StoreEventKind.EXPIRED, now)
+        for context in self._unconfirmed.outdated(now):
+            self._let_go(context, StoreEventKind.EXPIRED, now)
+
+    def _let_go(self, context: Context, kind: StoreEventKind, now: float) -> None:
+        if not context.alive:
+            return
+        context.alive = False
+        if self._established.pop(context.handle, None) is None:
+            self._unconfirmed.remove(context)
+        match kind:
+            case StoreEventKind.DROPPED:
+                self.counters.dropped += 1
+            case StoreEventKind.EXPIRED:
+                self.counters.expired += 1
+            case StoreEventKind.EVICTED:
+                self.counters.evicted += 1
+            case _:
+                self.counters.destroyed += 1
+        self._tell(kind, context, now)
+
+    def _tell(self, kind: StoreEventKind, context: Context, now: float) -> None:
+        for listener in self.events:
+            listener(StoreEvent(kind, context, now))
+
+
+class _Unconfirmed:
+    """Unused contexts, oldest first, and by chain, with the largest chain at hand without a search."""
+
+    def __init__(self) -> None:
+        self._by_handle: OrderedDict[bytes, tuple[Context, float]] = OrderedDict()
+        self._chains: dict[bytes, OrderedDict[bytes, Context]] = {}
+        self._by_size: dict[int, OrderedDict[bytes, None]] = {}  # how many contexts -> the chains that have so many
+        self._largest = 0
+
+    def __len__(self) -> int:
+        return len(self._by_handle)
+
+    def __iter__(self) -> Iterator[Context]:
+        return iter([context for context, _ in self._by_handle.values()])
+
+    def get(self, handle: bytes) -> Context | None:
+        entry = self._by_handle.get(handle)
+        return None if entry is None else entry[0]
+
+    def of_chain(self, chain: bytes) -> int:
+        return len(self._chains.get(chain, ()))
+
+    def oldest_of(self, chain: bytes) -> Context:
+        return next(iter(self._chains[chain].values()))
+
+    def oldest_of_largest_chain(self) -> Context:
+        return self.oldest_of(next(iter(self._by_size[self._largest])))
+
+    def outdated(self, now: float) -> list[Context]:
+        """Those whose time is up; all live equally long, so they are in front."""
+        outdated = []
+        for context, until in self._by_handle.values():
+            if until > now and not context.expired(now):
+                break
+            outdated.append(context)
+        return outdated
+
+    def add(self, context: Context, until: float) -> None:
+        self._by_handle[context.handle] = (context, until)
+        chain = self._chains.setdefault(context.chain, OrderedDict())
+        self._resize(context.chain, len(chain), len(chain) + 1)
+        chain[context.handle] = context
+
+    def remove(self, context: Context) -> None:
+        if self._by_handle.pop(context.handle, None) is None:
+            return
+        chain = self._chains[context.chain]
+        self._resize(context.chain, len(chain), len(chain) - 1)
+        del chain[context.handle]
+        if not chain:
+            del self._chains[context.chain]
+
+    def _resize(self, chain: bytes, old: int, new: int) -> None:
+        if old:
+            del self._by_size[old][chain]
+            if not self._by_size[old]:
+                del self._by_size[old]
+        if new:
+            self._by_size.setdefault(new, OrderedDict())[chain] = None
+        # One step at a time, so the largest size is the old one or its neighbour.
+        self._largest = max(self._largest, new)
+        if self._largest not in self._by_size:
+            self._largest -= 1
