@@ -1,0 +1,34 @@
+"""A real NFS version 3 server for a directory (RFC 1813, with MOUNT version 3), and a client for it.
+
+Read the server from `linux` down to `serve`: the system calls that Python lacks; handles and where they lead; the
+files beneath the export; who may do what; the procedures; the command. Then the client, from `url` down to `commands`.
+"""
+
+# Each file imports only from files above it.
+READING_ORDER = (
+    "nfs3_xdr",
+    "mount3_xdr",
+    # the server
+    "linux",
+    "identity",
+    "handles",
+    "index",
+    "descriptors",
+    "exports",
+    "filesystem",
+    "attributes",
+    "operation",
+    "directories",
+    "procedures",
+    "server",
+    "mount",
+    "serve",
+    # the client
+    "url",
+    "failures",
+    "calls",
+    "writeback",
+    "client",
+    "commands",
+    "__main__",
+)
