@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.layout import reading_order, violations
+from tests.layout import TREES, reading_order, violations
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,6 +42,11 @@ def build(root: Path, files: dict[str, str]) -> Path:
 def test_this_project_keeps_the_rules() -> None:
     found = violations(ROOT)
     assert not found, "\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize("package", TREES)
+def test_packages_ship_their_types(package: str) -> None:
+    assert (ROOT / package / "py.typed").is_file()
 
 
 def test_a_house_that_keeps_the_rules(tmp_path: Path) -> None:
