@@ -1,0 +1,181 @@
+"""Message protection of re-authenticated contexts: AEAD with one key per direction.
+
+Both suites have 32-octet keys, 12-octet nonces and 16-octet tags. The nonce is the kind of message (4 octets: 0 MIC,
+1 wrap) and a counter (8 octets); a MIC is counter || tag over the message as associated data, a wrap token is
+counter || ciphertext || tag. The kind in the nonce is what keeps a MIC from passing for a wrap token.
+
+AEAD breaks when a nonce is used twice under a key. So a counter is taken under a lock, in the order of nothing but the
+lock; an object can be neither copied nor pickled; a forked child, which has a copy all the same, refuses to use it.
+The receiver does not order counters: RPCSEC_GSS has sequence numbers of its own (RFC 2203, 5.3.3.1).
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from enum import IntEnum
+from typing import ClassVar, Final, NoReturn, Protocol
+
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+from rpcgss.gss.errors import BadMic, BadWrap, ProtectionUnavailable
+from rpcgss.gss.protection import Buffer, MessageProtection
+from rpcgss.reauth.keys import DerivedKeys
+from rpcgss.reauth.reauth_xdr import AES_256_GCM, CHACHA20_POLY1305
+
+MAX_OCTETS: Final = 1 << 40
+"""After so many octets in one direction a context is used up."""
+
+MIC_LENGTH: Final = 24
+
+_COUNTER_LENGTH: Final = 8
+_BLOCK: Final = 16
+_MIC_KIND: Final = bytes(4)
+_WRAP_KIND: Final = bytes((0, 0, 0, 1))
+
+
+class Role(IntEnum):
+    """Which end of the context this is: directions are the initiator's and the acceptor's, not call and reply."""
+
+    INITIATOR = 0
+    ACCEPTOR = 1
+
+
+class Cipher(Protocol):
+    """What both AEAD classes of the library can do."""
+
+    def encrypt(self, nonce: Buffer, data: Buffer, associated_data: Buffer | None) -> bytes: ...
+
+    def decrypt(self, nonce: Buffer, data: Buffer, associated_data: Buffer | None) -> bytes: ...
+
+
+_CIPHERS: Final[dict[int, Callable[[bytes], Cipher]]] = {AES_256_GCM: AESGCM, CHACHA20_POLY1305: ChaCha20Poly1305}
+
+
+def _available(make: Callable[[bytes], Cipher]) -> bool:
+    try:
+        make(bytes(32))
+    except UnsupportedAlgorithm:  # this build of OpenSSL is without it
+        return False
+    return True
+
+
+SUITES: Final = tuple(suite for suite, make in _CIPHERS.items() if _available(make))
+"""The suites that this machine has, preferred first."""
+
+
+class AeadProtection(MessageProtection):
+    """One end of one re-authenticated context. Any number of threads may be inside at once.
+
+    `suite` must be one of `SUITES`. Sending methods raise ProtectionUnavailable, receiving ones BadMic or BadWrap, when
+    the context is used up or was inherited through a fork; `exhausted` tells beforehand.
+    """
+
+    parallel: ClassVar[bool] = True
+    inline_limit: ClassVar[int] = 256 * 1024  # a tenth of a millisecond
+
+    __slots__ = ("_lock", "_next", "_process", "_receive", "_received", "_send", "_sent")
+
+    def __init__(self, suite: int, keys: DerivedKeys, role: Role) -> None:
+        make = _CIPHERS[suite]
+        from_initiator, from_acceptor = make(keys.client_to_server), make(keys.server_to_client)
+        initiator = role is Role.INITIATOR
+        self._send: Final = from_initiator if initiator else from_acceptor
+        self._receive: Final = from_acceptor if initiator else from_initiator
+        self._lock: Final = threading.Lock()
+        self._process: Final = _this_process()
+        self._next = 0
+        self._sent = 0
+        self._received = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """True after 2**40 octets in a direction, and in a forked child."""
+        return self._sent >= MAX_OCTETS or self._received >= MAX_OCTETS or self._process != _this_process()
+
+    def mic(self, message: Buffer) -> bytes:
+        counter = self._take_counter(len(message))
+        return counter + _seal(self._send, _MIC_KIND + counter, b"", message)
+
+    def verify_mic(self, message: Buffer, mic: Buffer) -> None:
+        if len(mic) != MIC_LENGTH:
+            raise BadMic(f"a MIC has {MIC_LENGTH} octets, not {len(mic)}")
+        if self.exhausted:
+            raise BadMic("the context is used up")
+        if _open(self._receive, _MIC_KIND, mic, message) is None:
+            raise BadMic("MIC and message do not belong together")
+        self._count_received(len(message))
+
+    def wrap(self, message: Buffer) -> bytes:
+        counter = self._take_counter(len(message))
+        return counter + _seal(self._send, _WRAP_KIND + counter, message, None)
+
+    def unwrap(self, token: Buffer) -> bytes:
+        if len(token) < _COUNTER_LENGTH + _BLOCK:
+            raise BadWrap("too short for a wrap token")
+        if self.exhausted:
+            raise BadWrap("the context is used up")
+        message = _open(self._receive, _WRAP_KIND, token, None)
+        if message is None:
+            raise BadWrap("a wrap token that does not open")
+        self._count_received(len(message))
+        return message
+
+    def _take_counter(self, octets: int) -> bytes:
+        # Before the lock: a fork may have copied it locked, by a thread that the child does not have.
+        if self._process != _this_process():
+            raise ProtectionUnavailable("a context is not used after fork")
+        with self._lock:
+            if self._sent >= MAX_OCTETS or self._received >= MAX_OCTETS:
+                raise ProtectionUnavailable("the context is used up")
+            counter = self._next
+            self._next = counter + 1
+            self._sent += octets + _BLOCK
+        return counter.to_bytes(_COUNTER_LENGTH)
+
+    def _count_received(self, octets: int) -> None:
+        with self._lock:
+            self._received += octets + _BLOCK
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError("a context cannot be copied: two copies would use the same nonces")
+
+    def __deepcopy__(self, _memo: object) -> NoReturn:
+        self.__copy__()
+
+    def __reduce_ex__(self, _protocol: object) -> NoReturn:
+        raise TypeError("a context cannot be stored: it holds keys and a counter that must never recur")
+
+    def __repr__(self) -> str:
+        return f"<AeadProtection, {self._next} messages sent>"
+
+
+def _seal(cipher: Cipher, nonce: bytes, data: Buffer, associated: Buffer | None) -> bytes:
+    try:
+        return cipher.encrypt(nonce, data, associated)
+    except OverflowError:
+        raise ProtectionUnavailable("the message is too long") from None
+
+
+def _open(cipher: Cipher, kind: bytes, token: Buffer, associated: Buffer | None) -> bytes | None:
+    view = memoryview(token)
+    try:
+        return cipher.decrypt(kind + view[:_COUNTER_LENGTH], view[_COUNTER_LENGTH:], associated)
+    except (InvalidTag, OverflowError):
+        return None
+
+
+# The number of a process changes with each fork, but may come again; the count of forks behind it does not.
+_generation = 0
+
+
+def _note_fork() -> None:
+    global _generation
+    _generation += 1
+
+
+os.register_at_fork(after_in_child=_note_fork)
+
+
+def _this_process() -> tuple[int, int]:
+    return os.getpid(), _generation

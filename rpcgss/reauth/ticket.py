@@ -1,0 +1,156 @@
+"""The server's sealed state: what a ticket says, to nobody but the holders of the keyring.
+
+sealed = salt (16 octets) || AES-256-GCM(ticket key, nonce 0, state and padding). The ticket key follows from the
+keyring's key and the salt, so that it is used once and the nonce may be zero; the key's index and the scope are bound
+in as associated data. A ticket is opened under the key that it names and never under a second one.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+import xdr
+from rpcgss.gss.provider import GssFlag, GssName
+from rpcgss.reauth.errors import NoGrant, Reason, Refused
+from rpcgss.reauth.keyring import CLOCK_SKEW, Key, KeySet
+from rpcgss.reauth.keys import ticket_key
+from rpcgss.reauth.reauth_xdr import reauth_state, reauth_ticket
+
+STATE_FORMAT: Final = 1
+MAX_SEALED: Final = 1024
+SALT_LENGTH: Final = 16
+TAG_LENGTH: Final = 16
+CHAIN_LENGTH: Final = 16
+PADDING: Final = 32
+"""The state is padded to a multiple of so many octets, so that a ticket's length says little of the principal's."""
+
+_NONCE: Final = bytes(12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What a ticket carries from one context to the next.
+
+    session_key     -- SK
+    initiator       -- principal; its exported name is the mechanism's own, never a negotiating pseudo-mechanism's
+    mechanism       -- dotted object identifier
+    acceptor_digest -- SHA-256 of the acceptor's exported name
+    flags           -- what the GSS context at the bottom had agreed
+    established     -- wall time of that context, whole seconds since 1970; never changes along the chain
+    expiry          -- wall time; never changes along the chain
+    chain           -- 16 octets common to all contexts that follow from that one
+    application     -- the application's own octets, at most 256
+    """
+
+    session_key: bytes = field(repr=False)
+    initiator: GssName
+    mechanism: str
+    acceptor_digest: bytes
+    flags: GssFlag
+    established: int
+    expiry: int
+    chain: bytes
+    application: bytes = b""
+
+    def check_times(self, wall: float, revoked_before: int) -> None:
+        """Raises Refused if the chain is over, revoked, or began in the future at wall time `wall`."""
+        if self.expiry <= wall:
+            raise Refused(Reason.EXPIRED)
+        if self.established > wall + CLOCK_SKEW:
+            raise Refused(Reason.FROM_THE_FUTURE)
+        if self.established < revoked_before:
+            raise Refused(Reason.REVOKED)
+
+
+def seal(state: State, key: Key, scope: str, *, random: Callable[[int], bytes] = secrets.token_bytes) -> reauth_ticket:
+    """A ticket for `state` under `key`. Raises NoGrant if the state does not fit."""
+    plain = _padded(_serialised(state))
+    salt = random(SALT_LENGTH)
+    sealed = salt + AESGCM(ticket_key(key.secret, salt)).encrypt(_NONCE, plain, _bound(key.index, scope))
+    if len(sealed) > MAX_SEALED:
+        raise NoGrant("the state does not fit into a ticket")
+    return reauth_ticket(key.index, sealed)
+
+
+def open_untrusted(ticket: reauth_ticket, keys: KeySet, wall: float) -> State:
+    """The state in `ticket`. Raises Refused: no such key, or not sealed with it for this scope. Looks at no times."""
+    key = keys.find(ticket.key_index, wall)
+    if key is None:
+        raise Refused(Reason.UNKNOWN_KEY)
+    salt, box = ticket.sealed[:SALT_LENGTH], ticket.sealed[SALT_LENGTH:]
+    if len(salt) < SALT_LENGTH or len(box) < TAG_LENGTH:
+        raise Refused(Reason.FORGED_TICKET)
+    try:
+        plain = AESGCM(ticket_key(key.secret, salt)).decrypt(_NONCE, box, _bound(key.index, keys.scope))
+        return _parsed(plain)
+    except (InvalidTag, xdr.DecodeError, ValueError):
+        raise Refused(Reason.FORGED_TICKET) from None
+
+
+def _bound(index: int, scope: str) -> bytes:
+    """Associated data: a ticket is good under one index and in one scope."""
+    name = scope.encode("utf-8", "surrogateescape")
+    return b"FRA1 ticket" + index.to_bytes(4) + len(name).to_bytes(4) + name + bytes(-len(name) % 4)
+
+
+def _serialised(state: State) -> bytes:
+    name = state.initiator
+    try:
+        return reauth_state(
+            format=STATE_FORMAT,
+            session_key=state.session_key,
+            principal=name.exported,
+            display="" if display_in(name.exported) == name.display else name.display,
+            mechanism=state.mechanism,
+            acceptor_digest=state.acceptor_digest,
+            flags=state.flags,
+            established=state.established,
+            expiry=state.expiry,
+            chain=state.chain,
+            application=state.application,
+        ).to_bytes()
+    except xdr.EncodeError:
+        raise NoGrant("the state does not fit into a ticket") from None
+
+
+def _parsed(plain: bytes) -> State:
+    """Only what this code or a fellow's sealed gets here; a newer format is refused, not misread."""
+    cursor = xdr.Cursor(plain)
+    state = reauth_state.decode(cursor)
+    padding = cursor.rest()
+    if state.format != STATE_FORMAT or len(padding) >= PADDING or any(padding):
+        raise ValueError("not a state of this format")
+    return State(
+        session_key=state.session_key,
+        initiator=GssName(state.display or display_in(state.principal) or "", state.principal),
+        mechanism=state.mechanism,
+        acceptor_digest=state.acceptor_digest,
+        flags=GssFlag(state.flags),
+        established=state.established,
+        expiry=state.expiry,
+        chain=state.chain,
+        application=state.application,
+    )
+
+
+def _padded(plain: bytes) -> bytes:
+    return plain + bytes(-len(plain) % PADDING)
+
+
+def display_in(exported: bytes) -> str | None:
+    """The name in an exported name (RFC 2743, 3.2), where it is text as in krb5's; None if it is not of that form.
+
+    Most mechanisms' display names can be had from it, which spares the ticket carrying both.
+    """
+    oid_length = int.from_bytes(exported[2:4])
+    body = exported[4 + oid_length :]
+    if exported[:2] != b"\x04\x01" or len(body) < 4 or int.from_bytes(body[:4]) != len(body) - 4:
+        return None
+    try:
+        return body[4:].decode()
+    except UnicodeDecodeError:
+        return None
