@@ -1,0 +1,34 @@
+"""Bytes on their way: whole records over TCP, Unix sockets, or within a process.
+
+`record` marks records without I/O; everything else is a `trio.abc.Channel[bytes]` of whole records. This package knows
+nothing of XDR or RPC.
+"""
+
+from transport.errors import RecordTooLarge, TooManyFragments, TransportError
+from transport.listen import MAX_CONNECTIONS, UnixListener, accept_channels, listen_tcp, listen_unix
+from transport.memory import memory_channel_pair
+from transport.record import MAX_FRAGMENTS, MAX_RECORD, Buffer, RecordReader, encode_record
+from transport.stream import Record, StreamChannel, open_tcp, open_unix
+
+READING_ORDER = ("errors", "record", "stream", "listen", "memory")
+
+__all__ = [
+    "MAX_CONNECTIONS",
+    "MAX_FRAGMENTS",
+    "MAX_RECORD",
+    "Buffer",
+    "Record",
+    "RecordReader",
+    "RecordTooLarge",
+    "StreamChannel",
+    "TooManyFragments",
+    "TransportError",
+    "UnixListener",
+    "accept_channels",
+    "encode_record",
+    "listen_tcp",
+    "listen_unix",
+    "memory_channel_pair",
+    "open_tcp",
+    "open_unix",
+]

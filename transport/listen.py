@@ -1,0 +1,147 @@
+"""Accepting connections: TCP and Unix listeners, and a loop that survives what strangers do to it."""
+
+import errno
+import logging
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+import trio
+
+from transport.record import MAX_FRAGMENTS, MAX_RECORD
+from transport.stream import StreamChannel
+
+MAX_CONNECTIONS: Final = 1024
+_PAUSE: Final = 0.1  # seconds, when the process or the system has no descriptor left
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+_log = logging.getLogger(__name__)
+
+
+class UnixListener(trio.abc.Listener[trio.SocketStream]):
+    """A socket at a path of the file system, which is removed when the listener closes."""
+
+    def __init__(self, sock: trio.socket.SocketType, path: str) -> None:
+        self.path: Final = path
+        self.socket: Final = sock
+        self._listener: Final = trio.SocketListener(sock)
+        self._inode: Final = os.stat(path).st_ino
+
+    async def accept(self) -> trio.SocketStream:
+        return await self._listener.accept()
+
+    async def aclose(self) -> None:
+        with suppress(FileNotFoundError):
+            if os.stat(self.path).st_ino == self._inode:  # else it is somebody else's by now
+                os.unlink(self.path)
+        await self._listener.aclose()
+
+
+async def listen_tcp(port: int, host: str | None = None) -> list[trio.SocketListener]:
+    """Listeners on every address of `host` (None: all addresses); port 0 takes a free one. Raises `OSError` with a
+    text that names the address."""
+    try:
+        return await trio.open_tcp_listeners(port, host=host)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {host or '*'}:{port}: {error.strerror}") from error
+
+
+def listen_unix(path: str, *, mode: int = 0o666, backlog: int = 128) -> UnixListener:
+    """A listener at `path` with permissions `mode`. A socket that nobody listens on any more is replaced; raises
+    `OSError` with a text that names the path if somebody does, or if something else is there."""
+    sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(path)
+        plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=os.dup(sock.fileno()))
+        with plain:
+            plain.bind(path)
+            os.chmod(path, mode)
+            plain.listen(backlog)
+        return UnixListener(sock, path)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"cannot listen at {path}: {error.strerror}") from error
+
+
+def _remove_stale(path: str) -> None:
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise OSError(errno.EEXIST, "something that is not a socket is there")
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        else:
+            raise OSError(errno.EADDRINUSE, "another server listens there")
+
+
+async def accept_channels(
+    handler: Callable[[StreamChannel], Awaitable[None]],
+    listeners: Sequence[trio.abc.Listener[trio.SocketStream]],
+    nursery: trio.Nursery,
+    *,
+    max_connections: int = MAX_CONNECTIONS,
+    max_record: int = MAX_RECORD,
+    max_fragments: int = MAX_FRAGMENTS,
+) -> None:
+    """Accept for ever, a `handler` task in `nursery` for each connection, whose channel is closed when it ends.
+
+    With `max_connections` open, further ones wait in the kernel's queue. An exception of a handler is logged and costs
+    its connection alone. Cancelled: the listeners are closed, the handlers go on (their nursery is the caller's).
+    """
+    places = trio.Semaphore(max_connections)
+
+    async def handle(stream: trio.SocketStream) -> None:
+        try:
+            channel = StreamChannel(stream, peer=_peer_name(stream), max_record=max_record, max_fragments=max_fragments)
+            try:
+                await handler(channel)
+            except Exception:
+                _log.exception("connection of %s failed", channel.peer)
+            finally:
+                await trio.aclose_forcefully(channel)
+        finally:
+            places.release()
+
+    async def accept(listener: trio.abc.Listener[trio.SocketStream]) -> None:
+        async with listener:
+            while True:
+                await places.acquire()
+                try:
+                    stream = await _accept_one(listener)
+                except BaseException:
+                    places.release()
+                    raise
+                nursery.start_soon(handle, stream)
+
+    async with trio.open_nursery() as accepting:
+        for listener in listeners:
+            accepting.start_soon(accept, listener)
+
+
+async def _accept_one(listener: trio.abc.Listener[trio.SocketStream]) -> trio.SocketStream:
+    while True:
+        try:
+            return await listener.accept()
+        except OSError as error:
+            if error.errno not in _EXHAUSTED:
+                raise
+            _log.error("cannot accept a connection: %s; trying again", error.strerror)
+            await trio.sleep(_PAUSE)
+
+
+def _peer_name(stream: trio.SocketStream) -> str:
+    try:
+        address = stream.socket.getpeername()
+    except OSError:
+        return "a peer that has gone"
+    if stream.socket.family == socket.AF_UNIX:
+        return "a local process"
+    host, port = address[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

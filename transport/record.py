@@ -1,0 +1,94 @@
+"""Record marking (RFC 5531, 11), without I/O: records in, octets out, and back.
+
+A record is a run of fragments, each with a header of four octets: the highest bit says "last", the others the length.
+"""
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from transport.errors import RecordTooLarge, TooManyFragments
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+MAX_RECORD: Final = 4 << 20
+"""Octets that a record may have unless the user says otherwise: room for 1 MiB of data in any protection."""
+MAX_FRAGMENTS: Final = 1024
+
+HEADER_OCTETS: Final = 4
+_LAST: Final = 0x80000000
+
+
+class RecordReader:
+    """Two verbs: here are octets (`receive_data`), and the next whole record, please (`next_record`).
+
+    Half a record stays here, so whoever feeds the reader may be cancelled between two calls without loss.
+    """
+
+    def __init__(self, *, max_record: int = MAX_RECORD, max_fragments: int = MAX_FRAGMENTS) -> None:
+        self.max_record: Final = max_record
+        self.max_fragments: Final = max_fragments
+        self._incoming = bytearray()
+        self._earlier: list[bytes] = []  # fragments of the record that is coming, without the one that is coming
+        self._earlier_octets = 0
+
+    @property
+    def mid_record(self) -> bool:
+        """Whether some of a record has come and the rest has not (ask after `next_record` gave None)."""
+        return bool(self._incoming or self._earlier)
+
+    def receive_data(self, data: Buffer) -> None:
+        """Take octets as they came from the peer, cut anywhere."""
+        self._incoming += data
+
+    def next_record(self) -> bytes | None:
+        """The next whole record; None: more octets are needed.
+
+        Raises `RecordTooLarge` as soon as a header claims too much, and `TooManyFragments`; the stream cannot go on
+        after either.
+        """
+        while len(self._incoming) >= HEADER_OCTETS:
+            header = int.from_bytes(self._incoming[:HEADER_OCTETS])
+            length = header & ~_LAST
+            self._admit(length)
+            end = HEADER_OCTETS + length
+            if len(self._incoming) < end:
+                return None
+            with memoryview(self._incoming) as view:
+                fragment = bytes(view[HEADER_OCTETS:end])
+            del self._incoming[:end]  # moves the start, not the octets
+            if header & _LAST:
+                return self._complete(fragment)
+            self._earlier.append(fragment)
+            self._earlier_octets += length
+        return None
+
+    def _admit(self, length: int) -> None:
+        octets = self._earlier_octets + length
+        if octets > self.max_record:
+            raise RecordTooLarge(f"a record of {octets} octets or more; at most {self.max_record} are taken")
+        if len(self._earlier) >= self.max_fragments:
+            raise TooManyFragments(f"a record in more than {self.max_fragments} fragments")
+
+    def _complete(self, last: bytes) -> bytes:
+        if not self._earlier:
+            return last
+        record = b"".join((*self._earlier, last))
+        self._earlier.clear()
+        self._earlier_octets = 0
+        return record
+
+
+def record_header(octets: int) -> bytes:
+    """The header that makes a record of `octets` one fragment. Raises `RecordTooLarge` from 2**31 octets on."""
+    if octets >= _LAST:
+        raise RecordTooLarge(f"{octets} octets do not fit into a fragment")
+    return (_LAST | octets).to_bytes(HEADER_OCTETS)
+
+
+def encode_record(record: Buffer, *, fragment: int | None = None) -> bytes:
+    """A record as octets; in fragments of `fragment` octets (cut them at multiples of four: nfs-ganesha insists)."""
+    if fragment is None or len(record) <= fragment:
+        return record_header(len(record)) + bytes(record)
+    pieces: Sequence[Buffer] = [record[start : start + fragment] for start in range(0, len(record), fragment)]
+    framed = [part for piece in pieces[:-1] for part in (len(piece).to_bytes(HEADER_OCTETS), piece)]
+    return b"".join((*framed, record_header(len(pieces[-1])), pieces[-1]))
