@@ -1,0 +1,116 @@
+"""What can go wrong with a call, and whose mistake it was.
+
+A `Refusal` is both ends' word for the same thing: a handler or a flavor of the server raises it, `server.py` puts its
+wire status into the reply, and the client that gets the reply raises it again.
+"""
+
+from typing import ClassVar
+
+from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat
+
+
+class RpcError(Exception):
+    """Root of everything that this package raises."""
+
+
+class BadMessage(RpcError):
+    """A record that is no RPC message. The peer is broken or hostile; nothing can be answered."""
+
+
+class CallFailed(RpcError):
+    """A call has no result. Root of what a caller gets besides `Refusal`."""
+
+
+class CallTimedOut(CallFailed):
+    """The call's deadline passed before its reply came. It may have been executed."""
+
+
+class ConnectionLost(CallFailed):
+    """The connection is gone, or could not be made; the call has not been executed or may be repeated."""
+
+
+class OutcomeUnknown(CallFailed):
+    """The connection broke after a call of a non-idempotent procedure may have left: executed or not, nobody knows."""
+
+
+class BadReply(CallFailed):
+    """The server answered something that is not a result of this procedure."""
+
+
+class AuthenticationFailed(CallFailed):
+    """The client could not make the credentials that it was told to use; the text says what to do."""
+
+
+class BadVerifier(RpcError):
+    """A reply whose verifier does not fit: not the server's answer to this transmission. Never reaches a caller."""
+
+
+class Refusal(RpcError):
+    """The server refused the call (RFC 5531, 9)."""
+
+
+class Denied(Refusal):
+    """MSG_DENIED: the call was not looked at."""
+
+
+class RpcMismatch(Denied):
+    """The server speaks other versions of RPC itself: `low` to `high`."""
+
+    def __init__(self, low: int, high: int) -> None:
+        super().__init__(f"the server speaks RPC version {low} to {high}")
+        self.low = low
+        self.high = high
+
+
+class AuthRefused(Denied):
+    """The server did not accept the credential or verifier; `stat` is its auth_stat, perhaps one without a name."""
+
+    def __init__(self, stat: int, reason: str = "") -> None:
+        try:
+            name = auth_stat(stat).name
+        except ValueError:
+            name = f"auth_stat {stat}"
+        super().__init__(f"authentication refused: {name}{f' ({reason})' if reason else ''}")
+        self.stat = int(stat)
+        self.reason = reason  # for the log of the end that refused; never on the wire
+
+
+class NotExecuted(Refusal):
+    """MSG_ACCEPTED with another status than SUCCESS."""
+
+    stat: ClassVar[accept_stat]
+
+
+class ProgramUnavailable(NotExecuted):
+    """The server does not have this program."""
+
+    stat = accept_stat.PROG_UNAVAIL
+
+
+class ProgramMismatch(NotExecuted):
+    """The server has this program in versions `low` to `high` only."""
+
+    stat = accept_stat.PROG_MISMATCH
+
+    def __init__(self, low: int, high: int) -> None:
+        super().__init__(f"the server has versions {low} to {high} of the program")
+        self.low = low
+        self.high = high
+
+
+class ProcedureUnavailable(NotExecuted):
+    """The program version has no such procedure."""
+
+    stat = accept_stat.PROC_UNAVAIL
+
+
+class GarbageArguments(NotExecuted):
+    """The server could not decode the arguments, or their protection was wrong."""
+
+    stat = accept_stat.GARBAGE_ARGS
+
+
+class ServerFault(NotExecuted):
+    """The server failed for a reason of its own (SYSTEM_ERR)."""
+
+    stat = accept_stat.SYSTEM_ERR

@@ -1,0 +1,273 @@
+"""How a call is authenticated: the two ends of a flavor, as client and server see them.
+
+A flavor is a small object that is handed to a client or a server. The client asks it for each transmission of a call
+and shows it each reply; the server shows it each call. AUTH_NONE and AUTH_SYS (RFC 5531, 10. and appendix A) live here;
+whatever needs more state lives in packages of its own, which this one never imports.
+"""
+
+import os
+import platform
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+from xdr import Buffer, DecodeError, EncodeError
+
+from rpcgss.rpc.errors import AuthRefused
+from rpcgss.rpc.messages import (
+    NULL_AUTH,
+    AcceptedReply,
+    CallHeader,
+    ReceivedCall,
+    ReceivedReply,
+    encode_auth,
+    encode_call_header,
+)
+from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, authsys_parms, opaque_auth
+
+# Who calls
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who makes a call, as far as its flavor can tell. `flavor` is the auth_flavor's number."""
+
+    flavor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous(Identity):
+    """AUTH_NONE."""
+
+    flavor: int = auth_flavor.AUTH_NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnixIdentity(Identity):
+    """AUTH_SYS: what the client claims, and nothing proves."""
+
+    flavor: int = auth_flavor.AUTH_SYS
+    machine: str
+    uid: int
+    gid: int
+    gids: tuple[int, ...]
+
+
+# The client's end
+
+
+class Link(ABC):
+    """The client's present connection, as a flavor sees it.
+
+    serial        -- 1, 2, 3 …: a new number for each connection of the client
+    last_received -- trio time of the last octets that came on it
+    reliable      -- False where messages may be lost or doubled (UDP)
+    """
+
+    serial: int
+    last_received: float
+    reliable: bool
+
+    @abstractmethod
+    async def exchange(
+        self,
+        program: int,
+        version: int,
+        credential: opaque_auth,
+        seal: Callable[[bytes], tuple[opaque_auth, Buffer]],
+        *,
+        timeout: float | None = None,
+    ) -> tuple[bytes, ReceivedReply]:
+        """Send one call of procedure 0 on this connection, under a new xid, and wait for its reply.
+
+        `seal` is shown the header (xid through credential) and gives verifier and body. Returns header and reply.
+        Raises `ConnectionLost` if this connection ends first, `trio.TooSlowError` after `timeout` seconds.
+        Cancelled: the call may have been sent; its reply will be dropped.
+        """
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Give this connection up: outstanding calls go over to a new one. Idempotent."""
+
+
+class Transmission(ABC):
+    """A call as it is sent once. `chunks` are the octets of the whole message."""
+
+    __slots__ = ("chunks",)
+    chunks: list[Buffer]
+
+    @abstractmethod
+    async def open(self, reply: AcceptedReply) -> Buffer:
+        """The results in `reply`, its verifier checked and its protection taken off; of another accept_stat than
+        SUCCESS, b"". Raises `BadVerifier` if it does not answer this transmission, `BadReply` if its results are
+        broken."""
+
+    def finished(self) -> None:  # noqa: B027  # most flavors keep nothing
+        """Nobody waits for its reply any more. Idempotent."""
+
+
+class ClientFlavor(ABC):
+    """The flavor of one client, used on one connection at a time."""
+
+    @abstractmethod
+    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+        """Make one transmission of a call. May make a context first, and wait for its window.
+
+        Raises `AuthenticationFailed`, and `ConnectionLost` if `link` ends meanwhile. Cancelled: nothing is sent.
+        """
+
+    async def refused(self, transmission: Transmission, refusal: AuthRefused, link: Link) -> bool:
+        """The server denied `transmission`. True: send the call again, under the same xid. The denial is not
+        authenticated: whoever can write to the connection can send it."""
+        return False
+
+    async def aclose(self, link: Link | None) -> None:  # noqa: B027  # most flavors have nothing to say
+        """The client closes; `link` is its connection, if there is one. Takes bounded time."""
+
+
+class _PlainTransmission(Transmission):
+    """The octets as they are. The reply's verifier means nothing (RFC 5531, 10.1)."""
+
+    __slots__ = ()
+
+    def __init__(self, header: CallHeader, credential: opaque_auth, arguments: Buffer) -> None:
+        self.chunks = [encode_call_header(header, credential) + _NULL_AUTH_OCTETS, arguments]
+
+    async def open(self, reply: AcceptedReply) -> Buffer:
+        return reply.body
+
+
+class AuthNone(ClientFlavor):
+    """AUTH_NONE: no identity (RFC 5531, 10.1)."""
+
+    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+        return _PlainTransmission(header, NULL_AUTH, arguments)
+
+
+class AuthSys(ClientFlavor):
+    """AUTH_SYS: numbers that the server has to believe (RFC 5531, appendix A). By default this process's own."""
+
+    def __init__(
+        self,
+        *,
+        machine: str | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        gids: tuple[int, ...] | None = None,
+    ) -> None:
+        """`gids`: 16 at most; of more than that, this process's own are cut, others raise `ValueError`."""
+        own = tuple(os.getgroups())[:_MAX_GIDS]
+        parameters = authsys_parms(
+            stamp=int(time.time()) & 0xFFFFFFFF,
+            machinename=platform.node() if machine is None else machine,
+            uid=os.getuid() if uid is None else uid,
+            gid=os.getgid() if gid is None else gid,
+            gids=list(own if gids is None else gids),
+        )
+        try:
+            self._credential = opaque_auth(auth_flavor.AUTH_SYS, parameters.to_bytes())
+        except EncodeError as error:
+            raise ValueError(str(error)) from error
+
+    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+        return _PlainTransmission(header, self._credential, arguments)
+
+
+# The server's end
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """Where calls come from. `peer` is an address for logs; `serial` is unique in the process; `reliable` as in `Link`."""
+
+    peer: str
+    serial: int
+    reliable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A flavor's own reply to a control message: accepted, SUCCESS."""
+
+    verifier: opaque_auth
+    body: Buffer
+
+
+class Session(ABC):
+    """One call whose header has been verified."""
+
+    __slots__ = ("identity",)
+    identity: Identity
+
+    @abstractmethod
+    async def unprotect(self, body: memoryview) -> Buffer:
+        """The arguments in a call's body. Raises `GarbageArguments`."""
+
+    @abstractmethod
+    async def verifier(self) -> opaque_auth:
+        """The verifier of the reply, whatever its accept_stat."""
+
+    @abstractmethod
+    async def protect(self, results: Buffer) -> Buffer:
+        """The body of a successful reply."""
+
+    def finished(self) -> None:  # noqa: B027  # most flavors keep nothing
+        """The call has ended, replied to or not. Idempotent."""
+
+
+class ServerFlavor(ABC):
+    """A flavor that a server accepts; `number` is its auth_flavor."""
+
+    number: ClassVar[int]
+
+    @abstractmethod
+    async def authenticate(self, call: ReceivedCall, connection: Connection) -> Session | Answer | None:
+        """Verify a call's header. A `Session` for an ordinary call, an `Answer` to a control message, None to drop it
+        without a word. Raises `AuthRefused`."""
+
+
+class _PlainSession(Session):
+    __slots__ = ()
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+
+    async def unprotect(self, body: memoryview) -> Buffer:
+        return body
+
+    async def verifier(self) -> opaque_auth:
+        return NULL_AUTH
+
+    async def protect(self, results: Buffer) -> Buffer:
+        return results
+
+
+class AcceptNone(ServerFlavor):
+    """Takes AUTH_NONE calls. Their identity is `Anonymous`."""
+
+    number = auth_flavor.AUTH_NONE
+
+    async def authenticate(self, call: ReceivedCall, connection: Connection) -> Session | Answer | None:
+        return _ANONYMOUS
+
+
+class AcceptSys(ServerFlavor):
+    """Takes AUTH_SYS calls and believes what they say. Their identity is a `UnixIdentity`."""
+
+    number = auth_flavor.AUTH_SYS
+
+    async def authenticate(self, call: ReceivedCall, connection: Connection) -> Session | Answer | None:
+        try:
+            claim = authsys_parms.from_bytes(call.credential.body)
+        except DecodeError as error:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, str(error)) from error
+        return _PlainSession(
+            UnixIdentity(machine=claim.machinename, uid=claim.uid, gid=claim.gid, gids=tuple(claim.gids))
+        )
+
+
+_MAX_GIDS: Final = 16
+_NULL_AUTH_OCTETS: Final = encode_auth(NULL_AUTH)
+_ANONYMOUS: Final = _PlainSession(Anonymous())
