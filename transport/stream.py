@@ -98,6 +98,13 @@ class StreamChannel(trio.abc.Channel[bytes]):
             raise trio.WouldBlock
         return record
 
+    async def send_eof(self) -> None:
+        """Say that nothing more will be sent; receiving goes on. Raises as `send` does."""
+        async with self._sending:
+            self._check_usable()
+            if isinstance(self._stream, trio.abc.HalfCloseableStream):
+                await self._stream.send_eof()
+
     async def aclose(self) -> None:
         """Close. Whoever sends or receives gets `trio.ClosedResourceError`. Cancelled: it is closed all the same."""
         self._closed = True

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from xdr import Buffer, DecodeError, EncodeError
-
 from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.messages import (
     NULL_AUTH,
@@ -26,6 +24,7 @@ from rpcgss.rpc.messages import (
     encode_call_header,
 )
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, authsys_parms, opaque_auth
+from xdr import Buffer, DecodeError, EncodeError
 
 # Who calls
 
@@ -180,7 +179,7 @@ class AuthSys(ClientFlavor):
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """Where calls come from. `peer` is an address for logs; `serial` is unique in the process; `reliable` as in `Link`."""
+    """Where calls come from. `peer` is for logs; `serial` is unique in the process; `reliable` as in `Link`."""
 
     peer: str
     serial: int

@@ -10,10 +10,9 @@ from struct import Struct
 from struct import error as StructError
 from typing import Final
 
-from xdr import Buffer
-
 from rpcgss.rpc.errors import AuthRefused, BadMessage, Denied, NotExecuted, ProgramMismatch, RpcMismatch
 from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, msg_type, opaque_auth, reject_stat, reply_stat
+from xdr import Buffer
 
 RPC_VERSION: Final = 2
 MAX_AUTH_OCTETS: Final = 400

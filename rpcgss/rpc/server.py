@@ -1,0 +1,321 @@
+"""A server of RPC programs: reads calls from channels, lets a flavor verify them and a service answer them.
+
+How it works: a task for each connection reads records, as many as may be under way, and then no more until one is
+done; a task for each call does the rest. All that a call can be refused for is raised as an exception, and `_answer`
+with its `_reply` is the one place that makes a reply of it.
+"""
+
+import itertools
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import trio
+
+import xdr
+from rpcgss.rpc.errors import (
+    AuthRefused,
+    BadMessage,
+    Denied,
+    GarbageArguments,
+    NotExecuted,
+    ProcedureUnavailable,
+    ProgramMismatch,
+    ProgramUnavailable,
+    ServerFault,
+)
+from rpcgss.rpc.flavors import Answer, Connection, Identity, ServerFlavor, Session
+from rpcgss.rpc.messages import (
+    ReceivedCall,
+    encode_denied,
+    encode_not_executed,
+    encode_success,
+    message_xid,
+    parse_call_untrusted,
+)
+from rpcgss.rpc.quiet import QuietLog
+from rpcgss.rpc.rpc_xdr import auth_stat
+from transport import MAX_CONNECTIONS, MAX_RECORD, StreamChannel, TransportError, accept_channels
+from xdr import Buffer
+
+DRAIN_SECONDS: Final = 30.0
+SEND_SECONDS: Final = 60.0
+LINGER_SECONDS: Final = 1.0
+
+_log = QuietLog(logging.getLogger(__name__))
+_serials = itertools.count(1)
+
+
+@dataclass(eq=False, slots=True)
+class Call:
+    """What a service knows of a call besides its argument."""
+
+    xid: int
+    procedure: xdr.Procedure[Any, Any]
+    identity: Identity
+    connection: Connection
+
+
+Policy = Callable[[Call], None]
+"""Looks at a verified call before its arguments are decoded; raises `AuthRefused` (AUTH_TOOWEAK, say) to refuse it."""
+
+
+@dataclass(slots=True)
+class ServerCounters:
+    """Totals since the server was made. `calls` are those that came to a service; `refused` got another reply than a
+    result; `dropped` got none."""
+
+    connections: int = 0
+    calls: int = 0
+    control: int = 0
+    refused: int = 0
+    dropped: int = 0
+    faults: int = 0
+
+
+class Server:
+    """Any number of program versions on any number of channels.
+
+    services     -- instances of generated service classes; two of the same program and version raise `ValueError`
+    flavors      -- what calls may be authenticated with; a flavor that is not there is AUTH_REJECTEDCRED
+    policy       -- asked for each call; see `Policy`
+    max_calls    -- under way at once, in all and on one connection; beyond that, nothing more is read
+    max_connections, max_record -- see `transport`
+    send_seconds -- a peer that does not take its replies for so long loses its connection
+    """
+
+    def __init__(
+        self,
+        services: Iterable[xdr.Service[Call]],
+        flavors: Iterable[ServerFlavor],
+        *,
+        policy: Policy | None = None,
+        max_calls: int = 1024,
+        max_calls_per_connection: int = 128,
+        max_connections: int = MAX_CONNECTIONS,
+        max_record: int = MAX_RECORD,
+        send_seconds: float = SEND_SECONDS,
+    ) -> None:
+        self.counters: Final = ServerCounters()
+        self._programs: Final = _by_program(services)
+        self._flavors: Final = {flavor.number: flavor for flavor in flavors}
+        self._policy: Final = policy
+        self._places: Final = trio.Semaphore(max_calls)
+        self._per_connection: Final = max_calls_per_connection
+        self._max_connections: Final = max_connections
+        self._max_record: Final = max_record
+        self._send_seconds: Final = send_seconds
+        self._stopping: Final = trio.Event()
+        self._open: set[trio.CancelScope] = set()  # of the tasks that read
+
+    async def serve(
+        self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]], *, drain_seconds: float = DRAIN_SECONDS
+    ) -> None:
+        """Serve until `stop` is called; then accept and read nothing more, let what runs end, at most `drain_seconds`
+        long, and return. The listeners are closed on every way out. Cancelled: calls under way are cancelled too."""
+        async with trio.open_nursery() as connections:
+            async with trio.open_nursery() as accepting:
+                accepting.start_soon(self._accept, listeners, connections)
+                await self._stopping.wait()
+                accepting.cancel_scope.cancel()
+            connections.cancel_scope.deadline = trio.current_time() + drain_seconds
+
+    async def _accept(
+        self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]], connections: trio.Nursery
+    ) -> None:
+        await accept_channels(
+            self.serve_channel,
+            listeners,
+            connections,
+            max_connections=self._max_connections,
+            max_record=self._max_record,
+        )
+
+    def stop(self) -> None:
+        """Begin the end: see `serve`. Idempotent."""
+        self._stopping.set()
+        for scope in self._open:
+            scope.cancel()
+
+    async def serve_channel(self, channel: StreamChannel) -> None:
+        """Serve one peer until it closes, breaks the rules, or `stop` is called. Closes the channel."""
+        self.counters.connections += 1
+        connection = Connection(channel.peer, next(_serials), channel.reliable)
+        try:
+            async with trio.open_nursery() as calls:
+                await self._read(channel, connection, calls)
+            if self._stopping.is_set():
+                await _linger(channel)
+        finally:
+            await trio.aclose_forcefully(channel)
+
+    async def _read(self, channel: StreamChannel, connection: Connection, calls: trio.Nursery) -> None:
+        room = trio.Semaphore(self._per_connection)
+        with trio.CancelScope() as scope:
+            self._open.add(scope)
+            if self._stopping.is_set():
+                scope.cancel()
+            try:
+                while True:
+                    record = await channel.receive()
+                    await _take(room)
+                    await _take(self._places)
+                    calls.start_soon(self._handle, record, channel, connection, room)
+            except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
+                return  # what runs goes on to its end: the peer may still read, and work half done helps nobody
+            except TransportError as error:
+                _log.warning("%s: %s; closing the connection", connection.peer, error)
+                await trio.aclose_forcefully(channel)
+            finally:
+                self._open.discard(scope)
+
+    # One call
+
+    async def _handle(
+        self,
+        record: bytes,
+        channel: StreamChannel,
+        connection: Connection,
+        room: trio.Semaphore,
+    ) -> None:
+        try:
+            reply = await self._answer(record, connection)
+            if reply is None:
+                self.counters.dropped += 1
+                return
+            with trio.move_on_after(self._send_seconds) as limit:
+                await channel.send(reply)
+            if limit.cancelled_caught:
+                _log.warning("%s does not take its replies; closing the connection", connection.peer)
+                await trio.aclose_forcefully(channel)
+        except BadMessage as error:
+            _log.warning("%s does not speak RPC: %s; closing the connection", connection.peer, error)
+            await trio.aclose_forcefully(channel)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # the reader knows as well
+        finally:
+            room.release()
+            self._places.release()
+
+    async def _answer(self, record: bytes, connection: Connection) -> list[Buffer] | None:
+        """The reply to a record; None: drop it. Raises `BadMessage`."""
+        try:
+            call = parse_call_untrusted(record)
+            flavor = self._flavors.get(call.credential.flavor)
+            if flavor is None:
+                raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, f"flavor {call.credential.flavor} is not taken")
+            outcome = await flavor.authenticate(call, connection)
+            if outcome is None:
+                return None
+            if isinstance(outcome, Answer):
+                self.counters.control += 1
+                return [encode_success(call.xid, outcome.verifier), outcome.body]
+            return await self._reply(call, outcome, connection)
+        except Denied as refusal:
+            self.counters.refused += 1
+            _log.info("%s: %s", connection.peer, refusal)
+            return [encode_denied(message_xid(record) or 0, refusal)]
+
+    async def _reply(self, call: ReceivedCall, session: Session, connection: Connection) -> list[Buffer]:
+        """The reply to a verified call. Raises `Denied`."""
+        try:
+            try:
+                body = await session.protect(await self._execute(call, session, connection))
+                return [encode_success(call.xid, await session.verifier()), body]
+            except NotExecuted as refusal:
+                self.counters.refused += 1
+                _log.info("%s: %s", connection.peer, refusal)
+                return [encode_not_executed(call.xid, await session.verifier(), refusal)]
+        finally:
+            session.finished()
+
+    async def _execute(self, received: ReceivedCall, session: Session, connection: Connection) -> Buffer:
+        """The encoded result. Raises `Refusal` and nothing else."""
+        procedure, method = self._find(received)
+        call = Call(received.xid, procedure, session.identity, connection)
+        try:
+            if self._policy is not None:
+                self._policy(call)
+            arguments = _decode(procedure, await session.unprotect(received.body))
+            self.counters.calls += 1
+            return procedure.result.encode(await method(call, *arguments))
+        except (Denied, NotExecuted):
+            raise
+        except xdr.ProcedureUnavailable as error:
+            raise ProcedureUnavailable(str(error)) from error
+        except Exception as error:
+            self.counters.faults += 1
+            _log.exception("%s of %s failed", procedure.name, connection.peer)
+            raise ServerFault(f"{procedure.name} failed") from error
+
+    def _find(self, call: ReceivedCall) -> tuple[xdr.Procedure[Any, Any], Callable[..., Awaitable[Any]]]:
+        versions = self._programs.get(call.program)
+        if versions is None:
+            raise ProgramUnavailable(f"there is no program {call.program}")
+        service = versions.get(call.version)
+        if service is None:
+            raise ProgramMismatch(min(versions), max(versions))
+        found = service.handler(call.procedure)
+        if found is None:
+            raise ProcedureUnavailable(f"program {call.program} has no procedure {call.procedure}")
+        return found
+
+
+@asynccontextmanager
+async def stopping_on_signals(
+    server: Server, signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT)
+) -> AsyncIterator[None]:
+    """While the block runs, the first of `signals` stops the server, and the second ends the block at once."""
+
+    async def watch(arrivals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+        async for _ in arrivals:
+            server.stop()
+            break
+        async for _ in arrivals:
+            scope.cancel()
+
+    with trio.open_signal_receiver(*signals) as arrivals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch, arrivals, nursery.cancel_scope)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+def _by_program(services: Iterable[xdr.Service[Call]]) -> dict[int, dict[int, xdr.Service[Call]]]:
+    programs: dict[int, dict[int, xdr.Service[Call]]] = {}
+    for service in services:
+        versions = programs.setdefault(service.PROGRAM, {})
+        if service.VERSION in versions:
+            raise ValueError(f"program {service.PROGRAM}, version {service.VERSION} is there twice")
+        versions[service.VERSION] = service
+    return programs
+
+
+def _decode(procedure: xdr.Procedure[Any, Any], body: Buffer) -> tuple[Any, ...]:
+    try:
+        argument = procedure.argument.decode(body)
+    except xdr.DecodeError as error:
+        raise GarbageArguments(f"{procedure.name}: {error}") from error
+    return () if procedure.argument is xdr.VOID else (argument,)
+
+
+async def _take(places: trio.Semaphore) -> None:
+    """Acquire without giving way to other tasks when there is no need to wait."""
+    try:
+        places.acquire_nowait()
+    except trio.WouldBlock:
+        await places.acquire()
+
+
+async def _linger(channel: StreamChannel) -> None:
+    """Let the peer read its last replies: to close a socket with unread data on it would throw them away."""
+    with trio.move_on_after(LINGER_SECONDS):
+        try:
+            await channel.send_eof()
+            while True:
+                await channel.receive()
+        except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError, TransportError):
+            return
