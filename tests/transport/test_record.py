@@ -1,0 +1,79 @@
+"""Record marking without I/O."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transport import RecordReader, RecordTooLarge, TooManyFragments, encode_record
+
+RECORDS = st.lists(st.binary(max_size=200), max_size=6)
+
+
+def read_all(reader: RecordReader, pieces: list[bytes]) -> list[bytes]:
+    records = []
+    for piece in pieces:
+        reader.receive_data(piece)
+        while (record := reader.next_record()) is not None:
+            records.append(record)
+    return records
+
+
+@pytest.mark.parametrize(
+    ("octets", "record"),
+    [
+        ("80000000", b""),
+        ("80000004 61626364", b"abcd"),
+        ("00000003 616263 80000001 64", b"abcd"),
+        ("00000000 00000000 80000002 6162", b"ab"),  # empty fragments: nobody should send them, anybody may
+    ],
+)
+def test_wire(octets: str, record: bytes) -> None:
+    assert read_all(RecordReader(), [bytes.fromhex(octets)]) == [record]
+
+
+@given(RECORDS, st.one_of(st.none(), st.integers(1, 64).map(lambda n: 4 * n)), st.integers(1, 50))
+def test_any_cut_gives_the_same_records(records: list[bytes], fragment: int | None, cut: int) -> None:
+    stream = b"".join(encode_record(record, fragment=fragment) for record in records)
+    pieces = [stream[i : i + cut] for i in range(0, len(stream), cut)]
+    reader = RecordReader()
+    assert read_all(reader, pieces) == records
+    assert not reader.mid_record
+
+
+def test_byte_by_byte_knows_that_it_is_mid_record() -> None:
+    reader = RecordReader()
+    stream = encode_record(b"abcdefgh", fragment=4)
+    for octet in stream[:-1]:
+        reader.receive_data(bytes([octet]))
+        assert reader.next_record() is None
+        assert reader.mid_record
+    reader.receive_data(stream[-1:])
+    assert reader.next_record() == b"abcdefgh"
+    assert not reader.mid_record
+
+
+def test_a_claim_of_too_much_is_refused_before_its_octets_come() -> None:
+    reader = RecordReader(max_record=1000)
+    reader.receive_data(bytes.fromhex("800003e9"))
+    with pytest.raises(RecordTooLarge, match="1001"):
+        reader.next_record()
+
+
+def test_fragments_that_add_up_to_too_much_are_refused() -> None:
+    reader = RecordReader(max_record=10)
+    reader.receive_data(bytes.fromhex("00000008") + bytes(8) + bytes.fromhex("80000003"))
+    with pytest.raises(RecordTooLarge, match="11"):
+        reader.next_record()
+
+
+def test_the_largest_record_is_taken() -> None:
+    assert read_all(RecordReader(max_record=10), [encode_record(bytes(10), fragment=4)]) == [bytes(10)]
+
+
+def test_endless_empty_fragments_are_refused() -> None:
+    reader = RecordReader(max_fragments=3)
+    reader.receive_data(bytes(12))
+    assert reader.next_record() is None
+    reader.receive_data(bytes(4))
+    with pytest.raises(TooManyFragments):
+        reader.next_record()
