@@ -40,8 +40,8 @@ FIRST_BACK_OFF: Final = 1.0
 LONGEST_BACK_OFF: Final = 300.0
 
 MAX_CUTS: Final = 8
-"""Connections in a row that may break under a request before that counts as a no: a server that closes the connection on
-a request which it does not understand would else never be asked for a full exchange."""
+"""Connections in a row that may break under a request before that counts as a no: a server that closes the connection
+on a request which it does not understand would else never be asked for a full exchange."""
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +106,8 @@ class _Flavor:
         return self.ticket is not None and not self.ticket.expired(wall) and self.ticket.flags & required == required
 
 
+_CREDENTIAL: Final = opaque_auth(auth_flavor.RPCSEC_GSS, CREDENTIAL_BODY)
+
 _targets: Final[trio.lowlevel.RunVar[dict[str, Target]]] = trio.lowlevel.RunVar("rpcgss.reauth targets")
 
 
@@ -122,8 +124,9 @@ def _target(name: str) -> Target:
 class TicketClient(ClientExtension):
     """Plug this into a `GssFlavor` to recover by ticket.
 
-    store      -- where tickets are kept beyond the flavor's life, on purpose; None: they end with it. To find a ticket there
-                  before the first GSS exchange, the flavor's credentials must name the principal in full ("alice@REALM")
+    store      -- where tickets are kept beyond the flavor's life, on purpose; None: they end with it. To find a ticket
+                  there before the first GSS exchange, the flavor's credentials must name the principal in full
+                  ("alice@REALM")
     share      -- ask for forward secrecy (X25519), at some 100 µs on either side
     suites     -- numbers of those to offer, preferred first
     wall_clock -- seconds since 1970, for the expiry of tickets
@@ -229,16 +232,16 @@ class TicketClient(ClientExtension):
             return NULL_AUTH, attempt.argument(header)
 
         async def end_in_silence(sent: float) -> None:
-            while (until := max(sent, link.last_received, target.last_answer) + SILENCE) > trio.current_time():
+            until = sent + SILENCE
+            while until > trio.current_time():
                 await trio.sleep_until(until)
+                until = max(sent, link.last_received, target.last_answer) + SILENCE
             nursery.cancel_scope.cancel()
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end_in_silence, trio.current_time())
             try:
-                _, reply = await link.exchange(
-                    program, version, opaque_auth(auth_flavor.RPCSEC_GSS, CREDENTIAL_BODY), seal
-                )
+                _, reply = await link.exchange(program, version, _CREDENTIAL, seal)
             except ConnectionLost as error:  # not through the nursery, which would wrap it into a group
                 lost = error
             nursery.cancel_scope.cancel()
@@ -352,7 +355,7 @@ class TicketClient(ClientExtension):
 
 
 def _accepted_untrusted(attempt: Attempt, reply: ReceivedReply | None) -> Renewal:
-    """What a reply brings. Raises NotAccepted: silence, a denial, anything but SUCCESS, or octets that do not prove it."""
+    """What a reply brings. Raises NotAccepted: silence, a denial, anything but SUCCESS, or no proof."""
     if reply is None:
         raise NotAccepted("silence")
     if not isinstance(reply, AcceptedReply):

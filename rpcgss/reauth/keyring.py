@@ -76,7 +76,7 @@ class KeySet:
         return max(begun, key=lambda key: key.begins, default=None)
 
     def find(self, index: int, now: float) -> Key | None:
-        """The key with this index, if it has not ended. One that is yet to begin counts: a fellow's clock may be ahead."""
+        """The key with this index, if it has not ended. One yet to begin counts: a fellow's clock may be ahead."""
         for key in self.keys:
             if key.index == index and not key.ended(now):
                 return key

@@ -1,8 +1,8 @@
 """Memory of accepted requests: what makes a repeat harmless.
 
-While the context of a request is unused, a byte-identical repeat gets the same octets and makes nothing new; once it has
-been used or is gone, a repeat is dropped. All of it is bounded and may be lost: then a repeat makes an unused context,
-which nobody but the client can use.
+While the context of a request is unused, a byte-identical repeat gets the same octets and makes nothing new; once it
+has been used or is gone, a repeat is dropped. All of it is bounded and may be lost: then a repeat makes an unused
+context, which nobody but the client can use.
 """
 
 from collections import OrderedDict

@@ -1,7 +1,7 @@
 """The server's end: grants tickets, honours them, and keeps nothing of a client but its unused contexts.
 
-A re-authentication is decided and answered without awaiting anything, in the order in which requests arrive. Whatever is
-wrong with one, the client hears the same AUTH_REJECTEDCRED; the reason goes to the log and the counters alone.
+A re-authentication is decided and answered without awaiting anything, in the order in which requests arrive. Whatever
+is wrong with one, the client hears the same AUTH_REJECTEDCRED; the reason goes to the log and the counters alone.
 """
 
 import logging
@@ -84,8 +84,8 @@ class TicketServerCounters:
 class TicketServer(ServerExtension):
     """Plug this into a server flavor to grant tickets under `keyring`, and to honour those that it finds there.
 
-    may_reauthenticate -- asked before each new context, with the principal and the seconds since its GSS exchange; False,
-                          or any exception, is a no
+    may_reauthenticate -- asked before each new context, with the principal and the seconds since its GSS exchange;
+                          False, or any exception, is a no
     application        -- octets to carry along in the ticket, at most 256, for each new GSS context
     delegation_expendable -- True: the application can do without delegated credentials, which a ticket cannot carry, so
                           contexts that have some get tickets too
@@ -145,7 +145,7 @@ class TicketServer(ServerExtension):
     async def reauthenticate(
         self, call: ReceivedCall, credential: rpc_gss_cred_vers_1_t, connection: Connection
     ) -> Answer | None:
-        """Answer a request; None: a late repeat, dropped. Raises AuthRefused with AUTH_REJECTEDCRED, whatever is wrong."""
+        """Answer a request; None: a late repeat, dropped. Raises AuthRefused (AUTH_REJECTEDCRED), whatever is wrong."""
         try:
             return self._reauthenticate(call)
         except Refused as refusal:

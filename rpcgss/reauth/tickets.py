@@ -163,8 +163,8 @@ class SqliteTicketStore(TicketStore):
     def _load(self, principal: str, target: str, mechanism: str | None, wall: float) -> Ticket | None:
         with self._transaction() as database:
             row = database.execute(
-                f"SELECT {_COLUMNS} FROM tickets WHERE principal = ? AND target = ? AND mechanism = ifnull(?, mechanism)"
-                " AND expiry > ? ORDER BY expiry DESC LIMIT 1",
+                f"SELECT {_COLUMNS} FROM tickets WHERE principal = ? AND target = ?"
+                " AND mechanism = ifnull(?, mechanism) AND expiry > ? ORDER BY expiry DESC LIMIT 1",
                 (principal, target, mechanism, wall),
             ).fetchone()
         return None if row is None else _ticket(row)
@@ -193,7 +193,7 @@ class SqliteTicketStore(TicketStore):
             try:
                 with database:
                     yield database
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeError) as error:  # names are octets of strangers
                 raise TicketStoreError(f"ticket store {self.path}: {error}") from error
 
     def _open(self) -> sqlite3.Connection:

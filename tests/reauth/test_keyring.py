@@ -74,7 +74,7 @@ def test_create_with_a_bad_scope(path: Path, scope: str) -> None:
 
 
 def test_case_14_missing_keyring(path: Path) -> None:
-    with pytest.raises(KeyringError, match="there is no keyring at .* create it"):
+    with pytest.raises(KeyringError, match=r"there is no keyring at .* create it"):
         Keyring(path)
     assert not path.exists()
 
@@ -136,7 +136,7 @@ def test_not_a_regular_file(path: Path, tmp_path: Path) -> None:
     os.mkfifo(path, 0o600)
     with pytest.raises(KeyringError, match="not a regular file"):
         Keyring(path)
-    with pytest.raises(KeyringError, match="not a regular file|cannot read"):
+    with pytest.raises(KeyringError, match=r"not a regular file|cannot read"):
         Keyring(tmp_path)
 
 
@@ -248,7 +248,7 @@ def test_a_crash_while_writing_leaves_the_old_file(ring: Keyring, path: Path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(KeyringError, match="cannot write keyring .*No space"):
+    with pytest.raises(KeyringError, match=r"cannot write keyring .*No space"):
         ring.rotate()
     assert path.read_bytes() == before
     assert len(list(path.parent.iterdir())) == 1

@@ -1,0 +1,219 @@
+"""AEAD protection: vectors, directions, kinds, counters, and all the ways in which a nonce might come twice."""
+
+import copy
+import os
+import pickle
+import threading
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rpcgss.gss.errors import BadMic, BadWrap, ProtectionUnavailable
+from rpcgss.reauth import aead
+from rpcgss.reauth.aead import SUITES, AeadProtection, Role
+from rpcgss.reauth.keys import DerivedKeys
+from rpcgss.reauth.reauth_xdr import AES_256_GCM, CHACHA20_POLY1305
+
+KEYS = DerivedKeys(b"\1" * 32, b"\2" * 32, b"\3" * 32, b"\4" * 32)
+suites = pytest.mark.parametrize("suite", SUITES)
+
+
+def ends(suite: int = AES_256_GCM) -> tuple[AeadProtection, AeadProtection]:
+    return AeadProtection(suite, KEYS, Role.INITIATOR), AeadProtection(suite, KEYS, Role.ACCEPTOR)
+
+
+def test_vectors() -> None:
+    end = AeadProtection(AES_256_GCM, DerivedKeys(bytes(32), bytes(32), b"", b""), Role.INITIATOR)
+    assert end.mic(b"abc").hex() == "0000000000000000ddb82eac2f698dc1569bb9d6c92147fa"
+    assert end.wrap(b"abc").hex() == "000000000000000107d3ed6911ec0b7ae72c042d462b2fc70a5252"
+
+
+def test_both_suites_are_here() -> None:
+    assert SUITES == (AES_256_GCM, CHACHA20_POLY1305)
+
+
+@suites
+@given(message=st.binary(max_size=100))
+def test_both_directions(suite: int, message: bytes) -> None:
+    initiator, acceptor = ends(suite)
+    for sender, receiver in ((initiator, acceptor), (acceptor, initiator)):
+        for form in (bytes, bytearray, memoryview):
+            mic, token = sender.mic(form(message)), sender.wrap(form(message))
+            assert (len(mic), len(token)) == (24, len(message) + 24)
+            receiver.verify_mic(form(message), form(mic))
+            assert receiver.unwrap(form(token)) == message
+
+
+@suites
+def test_the_receiver_does_not_order_counters(suite: int) -> None:
+    initiator, acceptor = ends(suite)
+    tokens = [initiator.wrap(bytes([number])) for number in range(5)]
+    assert [acceptor.unwrap(token)[0] for token in reversed(tokens)] == [4, 3, 2, 1, 0]
+
+
+@suites
+def test_case_20_a_mic_as_wrap_and_a_wrap_as_mic(suite: int) -> None:
+    initiator, acceptor = ends(suite)
+    for message in (b"", b"abc"):
+        with pytest.raises(BadWrap):
+            acceptor.unwrap(initiator.mic(message))
+        with pytest.raises(BadMic):
+            acceptor.verify_mic(b"", initiator.wrap(message))
+
+
+@suites
+def test_case_20_reflection(suite: int) -> None:
+    for sender in ends(suite):
+        with pytest.raises(BadMic):
+            sender.verify_mic(b"message", sender.mic(b"message"))
+        with pytest.raises(BadWrap):
+            sender.unwrap(sender.wrap(b"message"))
+
+
+@suites
+def test_the_suites_do_not_mix(suite: int) -> None:
+    other = ends(CHACHA20_POLY1305 if suite == AES_256_GCM else AES_256_GCM)[1]
+    with pytest.raises(BadMic):
+        other.verify_mic(b"message", ends(suite)[0].mic(b"message"))
+
+
+@suites
+def test_every_bit_and_every_truncation(suite: int) -> None:
+    initiator, acceptor = ends(suite)
+    message = b"message"
+    mic, token = initiator.mic(message), initiator.wrap(message)
+    for position, bit in product(range(len(mic)), range(8)):
+        with pytest.raises(BadMic):
+            acceptor.verify_mic(message, _flipped(mic, position, bit))
+    for position, bit in product(range(len(message)), range(8)):
+        with pytest.raises(BadMic):
+            acceptor.verify_mic(_flipped(message, position, bit), mic)
+    for position, bit in product(range(len(token)), range(8)):
+        with pytest.raises(BadWrap):
+            acceptor.unwrap(_flipped(token, position, bit))
+    for length in range(len(mic)):
+        with pytest.raises(BadMic):
+            acceptor.verify_mic(message, mic[:length])
+    for length in range(len(token)):
+        with pytest.raises(BadWrap):
+            acceptor.unwrap(token[:length])
+    for tail in (b"\0", b"\0\0\0\0"):
+        with pytest.raises(BadMic):
+            acceptor.verify_mic(message, mic + tail)
+        with pytest.raises(BadWrap):
+            acceptor.unwrap(token + tail)
+    acceptor.verify_mic(message, mic)
+
+
+@given(st.binary(max_size=80))
+def test_hostile_octets_raise_nothing_else(octets: bytes) -> None:
+    acceptor = ends()[1]
+    with pytest.raises(BadMic):
+        acceptor.verify_mic(octets, octets)
+    with pytest.raises(BadWrap):
+        acceptor.unwrap(octets)
+
+
+def test_case_19_counters_are_unique_under_threads() -> None:
+    end = ends()[0]
+    counters: list[bytes] = []
+
+    def work() -> None:
+        counters.extend((end.mic if number % 2 else end.wrap)(b"")[:8] for number in range(500))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(counters) == [number.to_bytes(8) for number in range(4000)]
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_case_19_a_forked_child_refuses() -> None:
+    end, peer = ends()
+    mic, token = peer.mic(b"message"), peer.wrap(b"message")
+    assert not end.exhausted
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if _refuses_everything(end, mic, token) else 1
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    end.verify_mic(b"message", mic)
+
+
+def test_case_19_a_forked_child_with_the_same_process_number_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    end, peer = ends()
+    mic, token = peer.mic(b"message"), peer.wrap(b"message")
+    monkeypatch.setattr(aead, "_generation", 1)
+    assert _refuses_everything(end, mic, token)
+
+
+def test_case_19_the_data_limit_counts_both_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aead, "MAX_OCTETS", 1000)
+    initiator, acceptor = ends()
+    last = b""
+    while not initiator.exhausted:
+        last = initiator.wrap(b"x" * 84)
+        assert acceptor.unwrap(last)
+    assert int.from_bytes(last[:8]) == 9
+    assert acceptor.exhausted
+    for refused in (initiator.mic, initiator.wrap, acceptor.mic, acceptor.wrap):
+        with pytest.raises(ProtectionUnavailable):
+            refused(b"")
+    with pytest.raises(BadWrap):
+        acceptor.unwrap(last)
+
+
+def test_empty_messages_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aead, "MAX_OCTETS", 160)
+    end = ends()[0]
+    for _ in range(10):
+        end.mic(b"")
+    assert end.exhausted
+
+
+def test_what_does_not_verify_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aead, "MAX_OCTETS", 100)
+    acceptor = ends()[1]
+    for _ in range(20):
+        with pytest.raises(BadMic):
+            acceptor.verify_mic(b"message", bytes(24))
+    assert not acceptor.exhausted
+
+
+def test_case_19_never_copied_or_stored() -> None:
+    end = ends()[0]
+    for spread in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="a context cannot be"):
+            spread(end)
+
+
+def test_case_25_no_key_octets_in_repr_or_errors() -> None:
+    initiator, acceptor = ends()
+    assert repr(initiator) == "<AeadProtection, 0 messages sent>"
+    with pytest.raises(BadWrap) as caught:
+        acceptor.unwrap(bytes(40))
+    assert repr(KEYS.client_to_server)[2:-1] not in repr(caught.value)
+
+
+def _flipped(octets: bytes, position: int, bit: int) -> bytes:
+    changed = bytearray(octets)
+    changed[position] ^= 1 << bit
+    return bytes(changed)
+
+
+def _refuses_everything(end: AeadProtection, mic: bytes, token: bytes) -> bool:
+    for send in (end.mic, end.wrap):
+        with pytest.raises(ProtectionUnavailable):
+            send(b"")
+    with pytest.raises(BadMic):
+        end.verify_mic(b"message", mic)
+    with pytest.raises(BadWrap):
+        end.unwrap(token)
+    return end.exhausted
