@@ -53,6 +53,11 @@ class Node:
         finally:
             os.close(descriptor)
 
+    def any_opened(self) -> int | None:
+        """A descriptor that was opened before, to read or write: good for writing out, which asks for no rights."""
+        with self._data_lock:
+            return next(iter(self._data.values()), None)
+
     def keep(self, key: DataKey, descriptor: int) -> bool:
         """Take over a descriptor for later calls; False if there is no place for it. The first of a kind stays."""
         with self._data_lock:
