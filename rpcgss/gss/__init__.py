@@ -18,6 +18,8 @@ READING_ORDER: Final = (
     "context",
     "store",
     "extension",
+    "initiation",
     "client",
+    "creation",
     "server",
 )

@@ -194,11 +194,11 @@ class ClientContext:
         None: the context takes no more calls. Cancelled: no number is taken.
         """
         self._follow(serial)
-        if self._usable and self._lot:
+        if not self.spent and self._lot:
             await self._lot.park()  # others came first
-        while self._usable and not self.window.open:
+        while not self.spent and not self.window.open:
             await self._lot.park()
-        if not self._usable:
+        if self.spent:
             return None
         number = self.window.take(serial)
         self._wake()
@@ -219,8 +219,9 @@ class ClientContext:
         return self.expiry is not None and now >= self.expiry
 
     @property
-    def _usable(self) -> bool:
-        return self.alive and not self.window.exhausted and not self.protection.exhausted
+    def spent(self) -> bool:
+        """It takes no more calls: retired, or its numbers or keys are used up."""
+        return not self.alive or self.window.exhausted or self.protection.exhausted
 
     def _follow(self, serial: int) -> None:
         """On a new connection the numbers of the old one must not hold up the window."""
@@ -231,7 +232,7 @@ class ClientContext:
 
     def _wake(self) -> None:
         """One at a time: each that takes a number calls the next, if there is room. A spent context sends all away."""
-        if not self._usable:
+        if self.spent:
             self._lot.unpark_all()
         elif self._lot and self.window.open:
             self._lot.unpark(count=1)

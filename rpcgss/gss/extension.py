@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rpcgss.gss.context import ClientContext
-from rpcgss.gss.gss_xdr import rpc_gss_cred_vers_1_t
+from rpcgss.gss.bodies import Credential
 from rpcgss.gss.provider import Demands, GssName, SecurityContext
 from rpcgss.gss.store import ContextStore
 from rpcgss.rpc.flavors import Answer, Connection, Link
@@ -84,7 +84,7 @@ class ServerExtension(ABC):
 
     @abstractmethod
     async def reauthenticate(
-        self, call: ReceivedCall, credential: rpc_gss_cred_vers_1_t, connection: Connection
+        self, call: ReceivedCall, credential: Credential, connection: Connection
     ) -> Answer | None:
         """Answer a call of `gss_proc`; None: drop it silently. Raises `AuthRefused` only."""
 

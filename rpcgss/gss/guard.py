@@ -27,6 +27,11 @@ class Guard:
         self._visitor: object | None = None
         self._lot = trio.lowlevel.ParkingLot()
 
+    @property
+    def taken(self) -> bool:
+        """Whether a thread is inside, and others would have to wait."""
+        return self._visitor is not None
+
     async def run(
         self, worker: Worker, size: int, function: Callable[[*ArgumentsT], ResultT], *arguments: *ArgumentsT
     ) -> ResultT:

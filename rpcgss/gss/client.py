@@ -1,0 +1,441 @@
+"""The client's end of RPCSEC_GSS version 1 (RFC 2203): `GssFlavor`.
+
+One context is current, and new calls go out under it. It is replaced when the server has lost it, before it expires, and
+when its numbers or keys are used up; calls in flight end on the context that they were sent under. However many calls
+wait for a context, one of them makes it (the leader of the attempt) and the others share its outcome; if the leader is
+cancelled, another takes over.
+
+    no context       an extension (tickets) is asked first, then the full GSS exchange
+    both fail        the calls fail, unless the extension names a time from which it is worth another try: then they wait,
+                     give up the connection, and begin again on the next one, each until its own deadline
+    denied with      CREDPROBLEM or CTXPROBLEM: that context takes no more calls, the call is sent again (5.3.3.3)
+    ... another      the call fails; a new context would not help
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import trio
+from xdr import Buffer
+
+from rpcgss.gss.bodies import DATA, DESTROY, Credential, encode_credential, protect, unprotect, word
+from rpcgss.gss.context import RPCSEC_GSS, ClientContext, Origin
+from rpcgss.gss.errors import SecurityError
+from rpcgss.gss.extension import ClientExtension
+from rpcgss.gss.initiation import CreationRefused, Initiation, require_demanded
+from rpcgss.gss.mechanism import GssapiProvider
+from rpcgss.gss.protection import MessageProtection
+from rpcgss.gss.provider import Credentials, Demands, GssService, Provider
+from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, BadReply, BadVerifier, ConnectionLost
+from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
+from rpcgss.rpc.messages import AcceptedReply, CallHeader, encode_auth, encode_call_header
+from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat, opaque_auth
+from rpcgss.rpc.work import ThreadWorker, Worker
+
+PATIENCE: Final = 30.0
+"""Seconds to wait for the reply to a creation request."""
+
+RENEWAL_MARGIN: Final = 600.0
+"""A context is replaced so many seconds before it expires, or when a tenth of its life is left."""
+
+RENEWAL_PATIENCE: Final = 10.0
+"""Seconds that one call may spend on replacing a context that is still good."""
+
+RENEWAL_PAUSE: Final = 60.0
+"""Seconds until a renewal that failed is tried again, while the old context lasts."""
+
+FAREWELL: Final = 2.0
+"""Seconds that closing may spend on DESTROY."""
+
+MAX_RETIRED: Final = 8
+
+logger = logging.getLogger(__name__)
+
+
+class ClientEventKind(Enum):
+    """What happened to a flavor's contexts."""
+
+    ESTABLISHED = "established"
+    LOST = "lost"
+    RECOVERED = "recovered"
+    RENEWED = "renewed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientEvent:
+    """`at` is trio time. `origin` is the new context's (None: FAILED), or that of the lost one. `seconds`: how long making
+    it took; of RECOVERED, since the loss was noticed."""
+
+    kind: ClientEventKind
+    origin: Origin | None
+    at: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class GssClientCounters:
+    """Totals since the start. Every context counts once in by_exchange or by_ticket; `lost` are those that the server
+    denied, `failures` attempts that brought none."""
+
+    by_exchange: int = 0
+    by_ticket: int = 0
+    lost: int = 0
+    renewed: int = 0
+    failures: int = 0
+
+
+class GssFlavor(ClientFlavor):
+    """RPCSEC_GSS for one client.
+
+    target      -- the service: "nfs@host.example.org", or a Kerberos name such as "kadmin/admin@REALM"
+    service     -- how calls are protected; no context and no call is ever weaker than this
+    mechanism   -- object identifier, dotted; None: Kerberos 5
+    credentials -- whose; None: the default ones of this process, looked up anew for each exchange
+    mutual      -- have the server prove itself; without that, no tickets
+    delegate    -- hand the credentials over to the server
+    extension   -- tickets
+    provider, worker -- who makes contexts, and where GSS calls that may take long are run
+    patience    -- seconds to wait for the reply to each creation request
+    events      -- callables that are told of each `ClientEvent`, at once and in order; they must not raise
+
+    Used by one client. `counters` and `events` may be read and changed at any time.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        service: GssService = GssService.PRIVACY,
+        mechanism: str | None = None,
+        credentials: Credentials | None = None,
+        mutual: bool = True,
+        delegate: bool = False,
+        extension: ClientExtension | None = None,
+        provider: Provider | None = None,
+        worker: Worker | None = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.demands: Final = Demands(target, service, mechanism, mutual, delegate, credentials or Credentials())
+        self.counters: Final = GssClientCounters()
+        self.events: Final[list[Callable[[ClientEvent], None]]] = []
+        self._extension: Final = extension
+        self._worker: Final = worker or ThreadWorker()
+        self._initiation: Final = Initiation(
+            provider or GssapiProvider(), self.demands, extension, self._worker, patience
+        )
+        self._current: ClientContext | None = None
+        self._renew_at: float | None = None
+        self._contexts: list[ClientContext] = []  # the newest, and those before it that calls are still in flight on
+        self._retired: list[ClientContext] = []  # replaced while they were good: to be destroyed at the end
+        self._attempt: _Attempt | None = None
+        self._lost_at: float | None = None
+        self._carrier = 0  # the connection on which a context was last made or used
+        self._second_try = False  # a creation request was refused, and is tried on another connection
+        self._program = (0, 0)
+
+    @property
+    def context(self) -> ClientContext | None:
+        """The current context, for those who want to look at it."""
+        return self._current
+
+    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+        """See `ClientFlavor`. Cancelled: its number is free again, a context half made is forgotten."""
+        self._program = (header.program, header.version)
+        while True:
+            context = await self._usable_context(header, link)
+            number = await context.take_number(link.serial)
+            if number is None:
+                self._replace(context)
+                continue
+            self._carrier = max(self._carrier, link.serial)
+            try:
+                return await self._transmission(header, arguments, context, number)
+            except SecurityError as error:
+                context.answered(number)
+                if not context.spent:
+                    raise AuthenticationFailed(f"the call cannot be protected: {error}") from error
+            except BaseException:
+                context.answered(number)
+                raise
+
+    async def refused(self, transmission: Transmission, refusal: AuthRefused, link: Link) -> bool:
+        """See `ClientFlavor`. How often a call is sent again is for the client to bound."""
+        if refusal.stat not in _REFRESH or not isinstance(transmission, GssTransmission):
+            return False
+        context = transmission.context
+        context.retire()
+        if context is self._current:
+            self._current = None
+            self.counters.lost += 1
+            now = trio.current_time()
+            self._lost_at = now if self._lost_at is None else self._lost_at
+            self._tell(ClientEventKind.LOST, context.origin, now, 0.0)
+        return True
+
+    async def aclose(self, link: Link | None) -> None:
+        """Tell the server that the contexts are done with (DESTROY, 5.4), within two seconds; no answer is insisted on."""
+        contexts = [context for context in (*self._retired, self._current) if context is not None]
+        self._current = None
+        self._retired.clear()
+        now = trio.current_time()
+        try:
+            if link is not None:
+                with trio.move_on_after(FAREWELL):
+                    for context in contexts:
+                        if not context.expired(now):
+                            await self._destroy(context, link)
+        finally:
+            for context in contexts:
+                context.retire()
+            if self._extension is not None:
+                self._extension.closed(self.demands)
+
+    # The current context, and how it is replaced.
+
+    async def _usable_context(self, header: CallHeader, link: Link) -> ClientContext:
+        while True:
+            now = trio.current_time()
+            context = self._current
+            if context is not None and not context.expired(now) and not context.spent:
+                if self._renew_at is not None and now >= self._renew_at and self._attempt is None:
+                    await self._renew(header, link)
+                    continue
+                return context
+            if context is not None:
+                self._replace(context)
+            if self._attempt is None:
+                await self._lead(header, link)
+            else:
+                await self._follow(self._attempt, link)
+
+    async def _follow(self, attempt: "_Attempt", link: Link) -> None:
+        """Wait for somebody else's attempt and share its outcome."""
+        await attempt.done.wait()
+        match attempt.failure:
+            case None:
+                return  # there is a context, or the leader was cancelled
+            case ConnectionLost() as failure if link.serial > attempt.serial:
+                logger.debug("an attempt on an earlier connection ended: %s", failure)
+            case ConnectionLost() as failure:
+                raise ConnectionLost(str(failure)) from failure
+            case AuthenticationFailed() as failure:
+                raise AuthenticationFailed(str(failure)) from failure
+            case failure:
+                raise failure
+
+    async def _lead(self, header: CallHeader, link: Link) -> None:
+        attempt = self._attempt = _Attempt(link.serial)
+        try:
+            await self._make(header, link)
+        except Exception as failure:
+            attempt.failure = failure
+            raise
+        finally:
+            self._attempt = None
+            attempt.done.set()
+
+    async def _make(self, header: CallHeader, link: Link) -> None:
+        """Recover, or establish, or fail; or wait and try another connection."""
+        began = trio.current_time()
+        if self._extension is not None:
+            recovered = await self._extension.recover(header.program, header.version, self.demands, link)
+            if recovered is not None and self._as_demanded(recovered):
+                self._install(recovered, link, began)
+                return
+        try:
+            self._install(await self._exchange(header, link), link, began)
+        except AuthenticationFailed as failure:
+            self.counters.failures += 1
+            self._tell(ClientEventKind.FAILED, None, trio.current_time(), trio.current_time() - began)
+            await self._wait_for_another_connection(failure, link)
+            raise
+
+    def _as_demanded(self, recovered: ClientContext) -> bool:
+        try:
+            require_demanded(self.demands, recovered.flags, recovered.mechanism)
+        except AuthenticationFailed as failure:
+            logger.warning("a recovered context is of no use: %s", failure)
+            return False
+        return True
+
+    async def _exchange(self, header: CallHeader, link: Link) -> ClientContext:
+        carried = self._carrier == link.serial
+        self._carrier = max(self._carrier, link.serial)
+        return await self._initiation.run(header.program, header.version, link, carried_context=carried)
+
+    async def _wait_for_another_connection(self, failure: AuthenticationFailed, link: Link) -> None:
+        """Raises `ConnectionLost` once it is worth another try on a new connection; returns if it never is."""
+        if isinstance(failure, CreationRefused) and failure.stat in _ELSEWHERE and not self._in_flight_on(link.serial):
+            # Some servers bind contexts to connections, even to those of others that are long gone.
+            self._second_try = not self._second_try
+            if self._second_try:
+                link.abandon()
+                raise ConnectionLost(str(failure)) from failure
+        at = None if self._extension is None else self._extension.retry_at(self.demands, link)
+        if at is None:
+            return
+        logger.warning("%s; waiting to try a ticket again", failure)
+        await trio.sleep_until(at)
+        link.abandon()
+        raise ConnectionLost(str(failure)) from failure
+
+    def _in_flight_on(self, serial: int) -> int:
+        return sum(context.window.in_flight_on(serial) for context in self._contexts)
+
+    async def _renew(self, header: CallHeader, link: Link) -> None:
+        """Replace a context that is still good; if that fails it goes on serving. The others do not wait for it."""
+        old, began = self._current, trio.current_time()
+        self._renew_at = began + RENEWAL_PAUSE
+        attempt = self._attempt = _Attempt(link.serial)
+        try:
+            with trio.move_on_after(RENEWAL_PATIENCE):
+                context = await self._exchange(header, link)
+                self._install(context, link, began, replaced=old)
+        except AuthenticationFailed as failure:
+            self.counters.failures += 1
+            logger.warning("the context with %s is not renewed yet: %s", self.demands.target, failure)
+        finally:
+            self._attempt = None
+            attempt.done.set()
+
+    def _install(
+        self, context: ClientContext, link: Link, began: float, *, replaced: ClientContext | None = None
+    ) -> None:
+        now = trio.current_time()
+        self._current = context
+        self._contexts = [*(old for old in self._contexts if old.window.unanswered), context]
+        self._carrier = max(self._carrier, link.serial)
+        self._second_try = False
+        self._renew_at = None
+        if context.expiry is not None:
+            self._renew_at = context.expiry - min(RENEWAL_MARGIN, (context.expiry - now) / 10)
+        if context.origin is Origin.TICKET:
+            self.counters.by_ticket += 1
+        else:
+            self.counters.by_exchange += 1
+        if self._lost_at is not None:
+            kind, began = ClientEventKind.RECOVERED, self._lost_at
+            self._lost_at = None
+        elif replaced is not None:
+            self.counters.renewed += 1
+            self._retire(replaced)
+            kind = ClientEventKind.RENEWED
+        else:
+            kind = ClientEventKind.ESTABLISHED
+        self._tell(kind, context.origin, now, now - began)
+
+    def _replace(self, context: ClientContext) -> None:
+        """`context` takes no more calls."""
+        if context is self._current:
+            self._current = None
+        if context.alive:
+            self._retire(context)
+
+    def _retire(self, context: ClientContext) -> None:
+        context.retire()
+        self._retired = [*self._retired, context][-MAX_RETIRED:]
+
+    def _tell(self, kind: ClientEventKind, origin: Origin | None, at: float, seconds: float) -> None:
+        for listener in self.events:
+            listener(ClientEvent(kind, origin, at, seconds))
+
+    # Messages.
+
+    async def _transmission(
+        self, header: CallHeader, arguments: Buffer, context: ClientContext, number: int
+    ) -> "GssTransmission":
+        service = self.demands.service
+        credential = encode_credential(Credential(DATA, number, service, context.handle))
+        octets = encode_call_header(header, opaque_auth(RPCSEC_GSS, credential))
+        size = len(octets) if service is GssService.NONE else len(octets) + len(arguments)
+        mic, body = await context.guard.run(
+            self._worker, size, _sealed, context.protection, service, number, octets, arguments
+        )
+        chunks = [octets + encode_auth(opaque_auth(RPCSEC_GSS, mic)), body]
+        return GssTransmission(chunks, context, number, service, self._worker)
+
+    async def _destroy(self, context: ClientContext, link: Link) -> None:
+        number = context.window.take_last()
+        credential = Credential(DESTROY, number, self.demands.service, context.handle)
+
+        def seal(header: bytes) -> tuple[opaque_auth, Buffer]:
+            mic, body = _sealed(context.protection, self.demands.service, number, header, b"")
+            return opaque_auth(RPCSEC_GSS, mic), body
+
+        async def say_goodbye() -> None:
+            if not context.guard.taken:
+                await link.exchange(*self._program, opaque_auth(RPCSEC_GSS, encode_credential(credential)), seal)
+
+        try:
+            await say_goodbye()
+        except (SecurityError, ConnectionLost, trio.TooSlowError) as error:
+            logger.debug("no DESTROY: %s", error)
+
+
+class GssTransmission(Transmission):
+    """A call as it was sent once, under one number. `open` works after `finished` too, for replies that come late."""
+
+    __slots__ = ("_service", "_worker", "context", "number")
+
+    def __init__(
+        self, chunks: list[Buffer], context: ClientContext, number: int, service: GssService, worker: Worker
+    ) -> None:
+        self.chunks = chunks
+        self.context: Final = context
+        self.number: Final = number
+        self._service: Final = service
+        self._worker: Final = worker
+
+    async def open(self, reply: AcceptedReply) -> Buffer:
+        success = reply.stat is accept_stat.SUCCESS
+        if reply.verifier.flavor == RPCSEC_GSS:
+            await self._verify(reply)
+        elif success or reply.verifier.flavor != 0:
+            raise BadVerifier(f"a verifier of flavor {reply.verifier.flavor}")
+        return await self._results(reply.body) if success else b""
+
+    def finished(self) -> None:
+        self.context.answered(self.number)
+
+    async def _verify(self, reply: AcceptedReply) -> None:
+        context = self.context
+        verify = context.protection.verify_mic
+        try:
+            await context.guard.run(self._worker, 4, verify, word(self.number), reply.verifier.body)
+        except SecurityError as error:
+            raise BadVerifier("the verifier is not the MIC of this call's number") from error
+
+    async def _results(self, body: Buffer) -> Buffer:
+        if self._service is GssService.NONE:
+            return body
+        context = self.context
+        try:
+            return await context.guard.run(
+                self._worker, len(body), unprotect, context.protection, self._service, self.number, body
+            )
+        except SecurityError as error:
+            raise BadReply(f"the results are not what the server protected: {error}") from error
+
+
+class _Attempt:
+    """Somebody is making a context, on connection `serial`. A failure is for all who waited."""
+
+    def __init__(self, serial: int) -> None:
+        self.serial: Final = serial
+        self.done: Final = trio.Event()
+        self.failure: Exception | None = None
+
+
+def _sealed(
+    protection: MessageProtection, service: GssService, number: int, header: bytes, content: Buffer
+) -> tuple[bytes, Buffer]:
+    """The MIC of the header, and the body."""
+    return protection.mic(header), protect(protection, service, number, content)
+
+
+_REFRESH: Final = frozenset((auth_stat.RPCSEC_GSS_CREDPROBLEM, auth_stat.RPCSEC_GSS_CTXPROBLEM))
+_ELSEWHERE: Final = frozenset((auth_stat.RPCSEC_GSS_CTXPROBLEM, auth_stat.AUTH_REJECTEDCRED))

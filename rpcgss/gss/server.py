@@ -1,0 +1,283 @@
+"""The server's end of RPCSEC_GSS version 1 (RFC 2203): `GssServerFlavor`.
+
+A DATA or DESTROY call is looked at in the order of 5.3.3.1, nothing changes before its header's MIC has been verified, and
+whatever had to be awaited is looked at again afterwards: the context may be gone, its number taken.
+
+    version, gss_proc, service, handle    AUTH_BADCRED; unknown handle: CREDPROBLEM; expired: CTXPROBLEM
+    number too high                       CTXPROBLEM
+    number below the window, or seen      dropped without a word
+    MIC of the header                     CREDPROBLEM
+    number, now that it may be believed   the window moves
+    service not good enough here          AUTH_TOOWEAK
+    body                                  GARBAGE_ARGS, with a valid verifier
+"""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Final
+
+import trio
+from xdr import Buffer
+
+from rpcgss.gss import bodies
+from rpcgss.gss.bodies import Credential, parse_credential_untrusted, protect, unprotect, word
+from rpcgss.gss.context import RPCSEC_GSS, Context
+from rpcgss.gss.creation import Creation, CreationCounters
+from rpcgss.gss.errors import ContextExpired, SecurityError
+from rpcgss.gss.extension import ServerExtension, ServerHost
+from rpcgss.gss.provider import Acceptor, GssFlag, GssService
+from rpcgss.gss.store import ContextStore
+from rpcgss.gss.window import MAXSEQ
+from rpcgss.rpc.errors import AuthRefused, GarbageArguments
+from rpcgss.rpc.flavors import Answer, Connection, ServerFlavor, Session
+from rpcgss.rpc.messages import ReceivedCall
+from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
+from rpcgss.rpc.work import ThreadWorker, Worker
+
+SEQ_WINDOW: Final = 512
+MAX_TOKEN: Final = 64 * 1024
+CREDPROBLEM: Final = auth_stat.RPCSEC_GSS_CREDPROBLEM
+CTXPROBLEM: Final = auth_stat.RPCSEC_GSS_CTXPROBLEM
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class GssServerCounters:
+    """Totals since the start.
+
+    calls      -- DATA calls admitted
+    replayed   -- dropped: their number was seen before, or is below the window
+    bad_mic    -- refused: the header's MIC does not verify
+    unknown    -- refused: no context of that handle
+    bad_body   -- the header is good, the body is not
+    too_weak   -- refused: policy asks for a stronger service
+    """
+
+    calls: int = 0
+    replayed: int = 0
+    bad_mic: int = 0
+    unknown: int = 0
+    bad_body: int = 0
+    too_weak: int = 0
+
+
+class GssServerFlavor(ServerFlavor):
+    """Takes RPCSEC_GSS calls. Their identity is a `GssIdentity`.
+
+    acceptor     -- which service names to answer for, and with which keys (`mechanism.GssapiAcceptor`)
+    services     -- what calls may be protected by; others are refused with AUTH_TOOWEAK, a server's policy can ask for more
+    store        -- the contexts; may be shared by flavors of one process
+    extension    -- grants and honours tickets
+    worker       -- where GSS calls that may take long are run
+    seq_window   -- the window to advertise; twice that is remembered, for calls that were overtaken
+    max_token, max_lifetime, allow_anonymous -- see `Creation`
+    """
+
+    number = RPCSEC_GSS
+
+    def __init__(
+        self,
+        acceptor: Acceptor,
+        *,
+        services: Collection[GssService] = tuple(GssService),
+        store: ContextStore | None = None,
+        extension: ServerExtension | None = None,
+        worker: Worker | None = None,
+        seq_window: int = SEQ_WINDOW,
+        max_token: int = MAX_TOKEN,
+        max_lifetime: float | None = None,
+        allow_anonymous: bool = False,
+        clock: Callable[[], float] = trio.current_time,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        if not services:
+            raise ValueError("a server without any service can take no call")
+        self.store: Final = store or ContextStore()
+        self.counters: Final = GssServerCounters()
+        self._services: Final = frozenset(services)
+        self._extension: Final = extension
+        self._worker: Final = worker or ThreadWorker()
+        self._clock: Final = clock
+        host = ServerHost(
+            store=self.store,
+            seq_window=seq_window,
+            receive_window=2 * seq_window,
+            acceptor_names=acceptor.names,
+            clock=clock,
+            wall=wall,
+            worker=self._worker,
+        )
+        if extension is not None:
+            extension.attach(host)
+        self._creation: Final = Creation(
+            acceptor,
+            host,
+            extension,
+            max_token=max_token,
+            max_lifetime=max_lifetime,
+            allow_anonymous=allow_anonymous,
+        )
+
+    @property
+    def creation_counters(self) -> CreationCounters:
+        """How context creation went."""
+        return self._creation.counters
+
+    @property
+    def contexts_in_the_making(self) -> int:
+        """Exchanges that wait for their next request."""
+        return self._creation.making
+
+    async def authenticate(self, call: ReceivedCall, connection: Connection) -> Session | Answer | None:
+        """See `ServerFlavor`. Cancelled: a number that the window has taken stays taken, a context that is in the store
+        stays there."""
+        credential = parse_credential_untrusted(call.credential.body)
+        match credential.gss_proc:
+            case bodies.DATA:
+                return await self._admit(call, credential)
+            case bodies.INIT:
+                return await self._creation.begin(call, credential, connection)
+            case bodies.CONTINUE_INIT:
+                return await self._creation.resume(call, credential, connection)
+            case bodies.DESTROY:
+                return await self._destroy(call, credential)
+            case extended if self._extension is not None and extended == self._extension.gss_proc:
+                return await self._extension.reauthenticate(call, credential, connection)
+        raise AuthRefused(auth_stat.AUTH_BADCRED, f"gss_proc {credential.gss_proc}")
+
+    async def _admit(self, call: ReceivedCall, credential: Credential) -> Session | None:
+        context = await self._verified(call, credential)
+        if context is None:
+            return None
+        if self.store.drop_is_due(context, self._clock()):
+            raise AuthRefused(CREDPROBLEM, "lost on purpose")
+        service = GssService(credential.service)
+        if service not in self._services:
+            self.counters.too_weak += 1
+            raise AuthRefused(auth_stat.AUTH_TOOWEAK, f"{service.name.lower()} is not enough here")
+        self.counters.calls += 1
+        return GssSession(context, service, credential.seq_num, self._worker, self.counters)
+
+    async def _destroy(self, call: ReceivedCall, credential: Credential) -> Answer | None:
+        """DESTROY (5.4): header and number must be valid. There are no arguments, so what stands in their place counts for
+        nothing: some clients protect an empty body, some send none."""
+        if call.procedure != 0:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, "a control message for another procedure than 0")
+        context = await self._verified(call, credential)
+        if context is None:
+            return None
+        session = GssSession(context, GssService(credential.service), credential.seq_num, self._worker, self.counters)
+        try:
+            answer = Answer(await session.verifier(), await session.protect(b""))
+        except SecurityError as error:
+            raise AuthRefused(CTXPROBLEM, str(error)) from error
+        finally:
+            session.finished()
+            self.store.destroy(context, self._clock())
+        return answer
+
+    async def _verified(self, call: ReceivedCall, credential: Credential) -> Context | None:
+        """The context of a call with a valid header and a fresh number, which is now taken; None: drop the call."""
+        context = self._find(credential)
+        number = credential.seq_num
+        if not context.window.fresh(number):
+            self.counters.replayed += 1
+            return None
+        await self._verify_mic(call, context)
+        now = self._clock()
+        if not context.alive:
+            raise AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
+        if context.expired(now) or context.protection.exhausted:
+            self.store.expire(context, now)
+            raise AuthRefused(CTXPROBLEM, "the context has come to its end")
+        if not context.window.accept(number):
+            self.counters.replayed += 1
+            return None
+        self.store.used(context, now)
+        return context
+
+    def _find(self, credential: Credential) -> Context:
+        """Everything that needs no cryptography."""
+        if credential.service not in _SERVICES:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, f"service {credential.service}")
+        context = self.store.find(credential.handle)
+        if context is None:
+            self.counters.unknown += 1
+            raise AuthRefused(CREDPROBLEM, "no context of that handle")
+        if context.expired(now := self._clock()):
+            self.store.expire(context, now)
+            raise AuthRefused(CTXPROBLEM, "the credential behind the context has expired")
+        if credential.service == GssService.PRIVACY and GssFlag.CONF not in context.flags:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, "privacy on a context that cannot encrypt")
+        if credential.seq_num > MAXSEQ:
+            raise AuthRefused(CTXPROBLEM, f"sequence number {credential.seq_num:#x}")
+        return context
+
+    async def _verify_mic(self, call: ReceivedCall, context: Context) -> None:
+        if call.verifier.flavor != RPCSEC_GSS:
+            self.counters.bad_mic += 1
+            raise AuthRefused(CREDPROBLEM, f"a verifier of flavor {call.verifier.flavor}")
+        verify = context.protection.verify_mic
+        try:
+            await context.guard.run(self._worker, len(call.header), verify, call.header, call.verifier.body)
+        except ContextExpired as error:
+            self.store.expire(context, self._clock())
+            raise AuthRefused(CTXPROBLEM, error.text) from error
+        except SecurityError as error:
+            self.counters.bad_mic += 1
+            raise AuthRefused(CREDPROBLEM, "the MIC of the header does not verify") from error
+
+
+class GssSession(Session):
+    """One call under a context. It keeps the context's keys for its reply, whatever happens to the context meanwhile."""
+
+    __slots__ = ("_counters", "_ended", "_seq_num", "_service", "_worker", "context")
+
+    def __init__(
+        self, context: Context, service: GssService, seq_num: int, worker: Worker, counters: GssServerCounters
+    ) -> None:
+        self.identity = context.identity(service)
+        self.context: Final = context
+        self._service: Final = service
+        self._seq_num: Final = seq_num
+        self._worker: Final = worker
+        self._counters: Final = counters
+        self._ended = False
+        context.calls += 1
+
+    async def unprotect(self, body: memoryview) -> Buffer:
+        if self._service is GssService.NONE:
+            return body
+        guard, protection = self.context.guard, self.context.protection
+        try:
+            return await guard.run(self._worker, len(body), unprotect, protection, self._service, self._seq_num, body)
+        except SecurityError as error:
+            self._counters.bad_body += 1
+            raise GarbageArguments(str(error)) from error
+
+    async def verifier(self) -> opaque_auth:
+        """The MIC of the number (5.3.3.2). Raises `AuthRefused` when it cannot be made (5.3.3.4.1)."""
+        guard, protection = self.context.guard, self.context.protection
+        try:
+            mic = await guard.run(self._worker, 4, protection.mic, word(self._seq_num))
+        except SecurityError as error:
+            raise AuthRefused(CTXPROBLEM, str(error)) from error
+        return opaque_auth(RPCSEC_GSS, mic)
+
+    async def protect(self, results: Buffer) -> Buffer:
+        """Raises `SecurityError` when it cannot be done: then no reply is sent at all (5.3.3.4.1, 5.3.3.4.4)."""
+        if self._service is GssService.NONE:
+            return results
+        guard, protection = self.context.guard, self.context.protection
+        return await guard.run(self._worker, len(results), protect, protection, self._service, self._seq_num, results)
+
+    def finished(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self.context.calls -= 1
+
+
+_SERVICES: Final = frozenset(GssService)
