@@ -1,0 +1,102 @@
+"""The command line: ``python -m xdr compile F.x -o f_xdr.py [--check]`` and ``python -m xdr check F.x ...``."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from .compile import compile_file, understood
+from .source import CompileError, read_source
+
+_INCLUDE = click.option("-I", "include", multiple=True, type=click.Path(path_type=Path), help="Look for #include here.")
+_DEFINE = click.option("-D", "defines", multiple=True, metavar="NAME[=VALUE]", help="Define a macro.")
+
+
+@click.group()
+def main() -> None:
+    """Compile XDR files (RFC 4506, RFC 5531) to Python."""
+
+
+@main.command("compile")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write; standard output by default.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if the output is not what it would be.")
+@click.option("--verbose", is_flag=True, help="Tell which lines are left out.")
+@_INCLUDE
+@_DEFINE
+def compile_command(
+    file: Path, output: Path | None, check: bool, verbose: bool, include: tuple[Path, ...], defines: tuple[str, ...]
+) -> None:
+    """Write the Python module for FILE."""
+    if check and output is None:
+        raise click.UsageError("--check needs -o, the file to compare with")
+    with _errors_told():
+        if verbose:
+            for place in read_source(file, include, _macros(defines)).passed_through:
+                click.echo(f"{place}: left out: a line for C", err=True)
+        text = compile_file(file, include, _macros(defines))
+        if output is None:
+            click.echo(text, nl=False)
+        elif not check:
+            _write(output, text)
+        elif not output.exists() or output.read_text() != text:
+            click.echo(f"{output}: not what {file} compiles to", err=True)
+            raise SystemExit(1)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_INCLUDE
+@_DEFINE
+def check(files: tuple[Path, ...], include: tuple[Path, ...], defines: tuple[str, ...]) -> None:
+    """Say what is wrong with FILES, if anything is."""
+    failed = False
+    for file in files:
+        try:
+            with _errors_told():
+                understood(read_source(file, include, _macros(defines)))
+        except SystemExit:
+            failed = True
+    raise SystemExit(1 if failed else 0)
+
+
+def _macros(defines: tuple[str, ...]) -> dict[str, str]:
+    return {name: value if given else "1" for name, given, value in (each.partition("=") for each in defines)}
+
+
+class _errors_told:
+    """Errors of files and of the language go to standard error, and end with status 1."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        match error:
+            case CompileError(diagnostics=diagnostics):
+                for diagnostic in diagnostics:
+                    click.echo(str(diagnostic), err=True)
+            case OSError():
+                click.echo(f"{error.filename}: {error.strerror}", err=True)
+            case _:
+                return
+        raise SystemExit(1) from None
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file whole or not at all."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(name, 0o666 & ~umask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+if __name__ == "__main__":
+    main()

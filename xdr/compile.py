@@ -1,0 +1,24 @@
+"""The compiler in one call: read, parse, resolve, emit."""
+
+from pathlib import Path
+
+from .emit import emit
+from .model import Module
+from .parse import parse
+from .resolve import resolve
+from .source import Source, read_source, source_from_text
+
+
+def compile_file(path: Path, include: tuple[Path, ...] = (), defines: dict[str, str] | None = None) -> str:
+    """The Python module for a ``.x`` file. Raises ``CompileError``, or ``OSError`` if it cannot be read."""
+    return emit(understood(read_source(path, include, defines)), path.name)
+
+
+def compile_text(text: str, file: str = "text.x") -> str:
+    """The Python module for text at hand. Raises ``CompileError``."""
+    return emit(understood(source_from_text(text, file)), file)
+
+
+def understood(source: Source) -> Module:
+    """The meaning of a source. Raises ``CompileError``."""
+    return resolve(parse(source), source)

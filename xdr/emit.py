@@ -1,0 +1,566 @@
+"""From meaning to a Python module: the classes, their codecs, clients and services. Same input, same text."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from .errors import UNBOUNDED
+from .model import (
+    Alias,
+    AliasDefinition,
+    ArmDefinition,
+    Array,
+    Boolean,
+    Chain,
+    ConstantDefinition,
+    EnumDefinition,
+    Field,
+    Floating,
+    Integer,
+    Module,
+    Named,
+    Opaque,
+    Optional,
+    ProcedureDefinition,
+    ProgramDefinition,
+    Quadruple,
+    String,
+    StructDefinition,
+    Type,
+    UnionDefinition,
+    VersionDefinition,
+    Void,
+    plain,
+)
+from .naming import Locals, Names, field_name, member_name
+from .nodes import Place
+from .straight import Context, Put, Take, wrapped
+
+# With more arms than this a union looks its arms up in a table.
+_CHAIN_OF_IFS: Final = 4
+
+
+def emit(module: Module, title: str) -> str:
+    """The text of the generated module; ``title`` is the name of the file that it is made from."""
+    return _Emitter(module).text(title)
+
+
+class _Emitter:
+    """Collects the lines of one module."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.names = Names(module)
+        self.context = Context(module, self.names)
+        self.lines: list[str] = []
+        self.aliases: set[str] = set()
+        self.typing: set[str] = {"Any", "Final"}
+
+    def text(self, title: str) -> str:
+        for definition in self.module.definitions:
+            match definition:
+                case ConstantDefinition(name=name, value=value):
+                    self._constant(name, value)
+                case AliasDefinition(name=name, type=kind):
+                    self._alias(name, kind)
+                case EnumDefinition():
+                    self._enum(definition)
+                case StructDefinition():
+                    self._struct(definition)
+                case UnionDefinition():
+                    self._union(definition)
+        self._codecs()
+        for definition in self.module.definitions:
+            if isinstance(definition, ProgramDefinition):
+                for version in definition.versions:
+                    self._version(definition, version)
+        return "\n".join([*self._header(title), *self.lines]) + "\n"
+
+    def _header(self, title: str) -> list[str]:
+        names = sorted(self.context.imports | ({"Struct"} if self.context.forms else set()))
+        imports = [f"{name} as _{name}" for name in names]
+        lines = [f'"""Made from {title} by ``python -m xdr compile``; change that file, not this one."""', ""]
+        lines += ["# ruff: noqa", "", "from __future__ import annotations", ""]
+        text = "\n".join(self.lines)
+        if "Sequence[" in text:
+            lines.append("from collections.abc import Sequence")
+        if "@dataclass" in text:
+            lines.append("from dataclasses import dataclass")
+        if "(IntEnum)" in text:
+            lines.append("from enum import IntEnum")
+        typing = sorted(name for name in ("Any", "ClassVar", "Final", "Self", "TypeAlias") if re.search(rf"\b{name}\b", text))
+        lines.append(f"from typing import {', '.join(typing)}")
+        lines += ["", "from xdr.runtime import (", *(f"    {each}," for each in imports), ")"]
+        lines.append("")
+        for name, formats in sorted(self.context.forms.items()):
+            lines.append(f'{name} = _Struct(">{formats}")')
+        return lines
+
+    # Definitions
+
+    def _constant(self, name: str, value: int | str) -> None:
+        kind = "int" if isinstance(value, int) else "str"
+        literal = str(value) if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        self._space(0)
+        self.lines.append(f"{self.names[name]}: Final[{kind}] = {literal}")
+
+    def _alias(self, name: str, kind: Type) -> None:
+        self._space(0)
+        self.lines.append(f'{self.names[name]}: TypeAlias = "{self.context.annotation(kind)}"')
+
+    def _enum(self, enum: EnumDefinition) -> None:
+        self._space(2)
+        name = self.names[enum.name]
+        self.lines.append(f"class {name}(IntEnum):")
+        self._doc(f"enum {enum.name}", enum.place)
+        for member, value in enum.members.items():
+            self.lines.append(f"    {member_name(member)} = {value}")
+        self.lines += ["", ""]
+        for member in enum.members:
+            self.lines.append(f"{self.names[member]}: Final = {name}.{member_name(member)}")
+        self.lines.append(f"{self.context.members(enum.name)}: Final = {self.context.need('members')}({name})")
+
+    def _struct(self, struct: StructDefinition) -> None:
+        base = "Node" if struct.node else "Value"
+        self._space(2)
+        self.lines.append("@dataclass(slots=True)")
+        self.lines.append(f"class {self.names[struct.name]}({self.context.need(base)}):")
+        self._doc(f"struct {struct.name}", struct.place)
+        self._fields(struct.fields, {field_name(each.name) for each in struct.fields})
+        if struct.node:
+            self._put_chain(struct)
+            self._take_chain(struct)
+        else:
+            self._put(struct.fields, struct.name)
+            self._take(struct)
+
+    def _fields(self, fields: Sequence[Field], own: set[str]) -> None:
+        if fields:
+            self.lines.append("")
+        for each in fields:
+            self.lines.append(f"    {field_name(each.name)}: {self._annotation(each.type, own)}")
+
+    def _annotation(self, kind: Type, own: set[str]) -> str:
+        """The annotation of a field, where a field of the same name would hide the type."""
+
+        def unhidden(match: re.Match[str]) -> str:
+            if match[0] not in own:
+                return match[0]
+            self.aliases.add(match[0])
+            return f"_{match[0]}_type"
+
+        return re.sub(r"\w+", unhidden, self.context.annotation(kind))
+
+    def _put_signature(self, name: str) -> None:
+        depth = ", depth: int = 0" if name in self.module.group else ""
+        self.lines += ["", f"    def _put(self, out: {self.context.need('Out')}{depth}) -> None:"]
+
+    def _check_depth(self, name: str) -> None:
+        if name in self.module.group:
+            self.lines.append(f"        if depth >= {self.context.need('MAX_DEPTH')}:")
+            self.lines.append(f"            raise {self.context.need('nested_too_deep')}()")
+
+    def _put(self, fields: Sequence[Field], name: str) -> None:
+        self._put_signature(name)
+        self._check_depth(name)
+        body = Put(self.context, self._locals(), self.module.group.get(name))
+        for each in fields:
+            body.put(each.type, f"self.{field_name(each.name)}")
+        body.flush()
+        self.lines += body.lines or ([] if name in self.module.group else ["        pass"])
+
+    def _take(self, struct: StructDefinition) -> None:
+        self.lines += ["", "    @classmethod"]
+        self.lines.append(f"    def _take(cls, cursor: {self.context.need('Cursor')}) -> Self:")
+        recursive = struct.name in self.module.group
+        if recursive:
+            self.lines.append("        cursor.descend()")
+        locals = self._locals("value")
+        body = Take(self.context, locals, self.module.group.get(struct.name))
+        body.line(f"value = {self.context.need('new')}(cls)")
+        for each in struct.fields:
+            body.take(each.type, f"value.{field_name(each.name)}")
+        body.flush()
+        self._body(body)
+        if recursive:
+            self.lines.append("        cursor.depth -= 1")
+        self.lines.append("        return value")
+
+    def _body(self, body: Take, indent: int = 8) -> None:
+        """A body between reading the cursor's position and writing it back."""
+        space = " " * indent
+        if any("position" in line for line in body.lines):
+            self.lines.append(f"{space}data = cursor.data")
+            self.lines.append(f"{space}position = cursor.position")
+            body.line("cursor.position = position")
+        self.lines += body.lines
+
+    def _put_chain(self, struct: StructDefinition) -> None:
+        self.lines += ["", "    @classmethod"]
+        out = self.context.need("Out")
+        self.lines.append(f"    def _put_chain(cls, nodes: Sequence[Self], out: {out}, depth: int = 0) -> None:")
+        self._check_depth(struct.name)
+        body = Put(self.context, self._locals("node"), self.module.group.get(struct.name), 12)
+        body.atom("I", "1")
+        for each in struct.fields:
+            body.put(each.type, f"node.{field_name(each.name)}")
+        body.flush()
+        self.lines += ["        for node in nodes:", *body.lines, '        out.append(b"\\0\\0\\0\\0")']
+
+    def _take_chain(self, struct: StructDefinition) -> None:
+        recursive = struct.name in self.module.group
+        self.lines += ["", "    @classmethod"]
+        cursor = self.context.need("Cursor")
+        self.lines.append(f"    def _take_chain(cls, cursor: {cursor}, bare: bool = False) -> list[Self]:")
+        if recursive:
+            self.lines.append("        cursor.descend()")
+        first = self.context.form(["I"])
+        self.lines += [
+            "        data = cursor.data",
+            "        position = cursor.position",
+            "        nodes: list[Self] = []",
+            "        more = 1",
+            "        if not bare:",
+            f"            (more,) = {first}.unpack_from(data, position)",
+            "            position += 4",
+            f"        while {self.context.need('BOOLEANS')}[more]:",
+        ]
+        body = Take(self.context, self._locals("node", "more"), self.module.group.get(struct.name), 12)
+        body.line(f"node = {self.context.need('new')}(cls)")
+        for each in struct.fields:
+            body.take(each.type, f"node.{field_name(each.name)}")
+        body.atom("I", "more")
+        body.flush()
+        self.lines += [*body.lines, "            nodes.append(node)", "        cursor.position = position"]
+        if recursive:
+            self.lines.append("        cursor.depth -= 1")
+        self.lines.append("        return nodes")
+
+    # Unions
+
+    def _union(self, union: UnionDefinition) -> None:
+        name = self.names[union.name]
+        self._space(2)
+        self.lines.append(f"class {name}({self.context.need('Value')}):")
+        switch = f"switch ({self.context.annotation(union.discriminant.type)} {union.discriminant.name})"
+        self._doc(f"union {union.name} {switch}", union.place)
+        self.lines += ["", "    __slots__ = ()"]
+        if union.name in self.module.group:
+            self._put_signature(union.name)
+            self.lines.append("        super()._put(out)")
+        table = len(union.arms) > _CHAIN_OF_IFS
+        self._take_union(union, table)
+        for arm in union.arms:
+            self._arm(union, arm, table)
+        if table:
+            self._table(union)
+
+    def _take_union(self, union: UnionDefinition, table: bool) -> None:
+        name = self.names[union.name]
+        letter = self.context.number_format(union.discriminant.type)
+        assert letter is not None
+        locals = self._locals()
+        discriminant = locals(field_name(union.discriminant.name))
+        self.lines += ["", "    @classmethod"]
+        self.lines.append(f"    def _take(cls, cursor: {self.context.need('Cursor')}) -> {name}:")
+        recursive = union.name in self.module.group
+        if recursive:
+            self.lines.append("        cursor.descend()")
+        form = self.context.form([letter])
+        self.lines.append(f"        ({discriminant},) = {form}.unpack_from(cursor.data, cursor.position)")
+        if table:
+            self._take_by_table(union, discriminant)
+            return
+        has_default = False
+        for arm in sorted(union.arms, key=lambda arm: arm.cases is None):
+            indent = 12
+            if arm.cases is None:
+                indent = 8
+                has_default = True
+            elif len(arm.cases) == 1:
+                self.lines.append(f"        if {discriminant} == {arm.cases[0]}:")
+            else:
+                self.lines.append(f"        if {discriminant} in {arm.cases}:")
+            self._take_arm_body(union, arm, discriminant, locals, indent)
+        if not has_default:
+            self._no_arm(union, discriminant)
+
+    def _no_arm(self, union: UnionDefinition, discriminant: str) -> None:
+        error = self.context.need("bad_discriminant")
+        self.lines.append(f'        raise {error}("{union.name}", {discriminant}, cursor.position)')
+
+    def _take_arm_body(
+        self, union: UnionDefinition, arm: ArmDefinition, discriminant: str, locals: Locals, indent: int
+    ) -> None:
+        """Read what is behind the discriminant, and return it."""
+        space = " " * indent
+        kind = self.names.arm(union.name, arm.label)
+        value = locals(field_name(arm.field.name) if arm.field else "value")
+        body = Take(self.context, locals, self.module.group.get(union.name), indent)
+        body.line(f"{value} = {self.context.need('new')}({kind})")
+        if arm.has_discriminant:
+            checked = body._checked(plain(union.discriminant.type), discriminant)
+            body.line(f"{value}.{field_name(union.discriminant.name)} = {checked}")
+        if arm.field:
+            body.take(arm.field.type, f"{value}.{self._held_name(union, arm)}")
+        body.flush()
+        if any("position" in line for line in body.lines):
+            self.lines.append(f"{space}data = cursor.data")
+            self.lines.append(f"{space}position = cursor.position + 4")
+            body.line("cursor.position = position")
+        else:
+            body.line("cursor.position += 4")
+        if union.name in self.module.group:
+            body.line("cursor.depth -= 1")
+        self.lines += body.lines
+        self.lines.append(f"{space}return {value}")
+
+    def _take_by_table(self, union: UnionDefinition, discriminant: str) -> None:
+        name = self.names[union.name]
+        default = next((arm for arm in union.arms if arm.cases is None), None)
+        if default is None:
+            self.lines.append(f"        take = _{name}_arms.get({discriminant})")
+            self.lines.append("        if take is None:")
+            error = self.context.need("bad_discriminant")
+            self.lines.append(f'            raise {error}("{union.name}", {discriminant}, cursor.position)')
+        else:
+            kind = self.names.arm(union.name, default.label)
+            self.lines.append(f"        take = _{name}_arms.get({discriminant}, {kind}._take_arm)")
+        self.lines.append(f"        return take(cursor, {discriminant})")
+
+    def _table(self, union: UnionDefinition) -> None:
+        name = self.names[union.name]
+        self._space(1)
+        self.typing.add("Any")
+        self.lines.append(f"_{name}_arms: Final[dict[int, Any]] = {{")
+        for arm in union.arms:
+            for case in arm.cases or ():
+                self.lines.append(f"    {case}: {self.names.arm(union.name, arm.label)}._take_arm,")
+        self.lines.append("}")
+
+    def _arm(self, union: UnionDefinition, arm: ArmDefinition, table: bool) -> None:
+        name = self.names.arm(union.name, arm.label)
+        switch = field_name(union.discriminant.name)
+        held = self._held_name(union, arm)
+        own = {switch, held} if arm.field else {switch}
+        self._space(2)
+        self.lines += ["@dataclass(slots=True)", f"class {name}({self.names[union.name]}):"]
+        cases = "default" if arm.cases is None else ", ".join(f"case {case}" for case in arm.cases)
+        self._doc(f"{cases} of union {union.name}", arm.place)
+        self.lines.append("")
+        annotation = self._annotation(union.discriminant.type, own)
+        if arm.has_discriminant:
+            self.lines.append(f"    {switch}: {annotation}")
+        else:
+            literal = self._literal(union.discriminant.type, (arm.cases or (0,))[0])
+            self.lines.append(f"    {switch}: ClassVar[{annotation}] = {literal}")
+        if arm.field:
+            self.lines.append(f"    {held}: {self._annotation(arm.field.type, own)}")
+        self._put_arm(union, arm)
+        if table:
+            self.lines += ["", "    @classmethod"]
+            locals = self._locals()
+            discriminant = locals(switch)
+            cursor = self.context.need("Cursor")
+            self.lines.append(f"    def _take_arm(cls, cursor: {cursor}, {discriminant}: Any) -> {name}:")
+            self._take_arm_body(union, arm, discriminant, locals, 8)
+
+    def _put_arm(self, union: UnionDefinition, arm: ArmDefinition) -> None:
+        self._put_signature(union.name)
+        self._check_depth(union.name)
+        body = Put(self.context, self._locals(), self.module.group.get(union.name))
+        letter = self.context.number_format(union.discriminant.type)
+        assert letter is not None
+        if arm.has_discriminant:
+            switch = f"self.{field_name(union.discriminant.name)}"
+            explicit = arm.cases or tuple(case for each in union.arms for case in each.cases or ())
+            if explicit:
+                word = "in" if arm.cases is None else "not in"
+                cases = f"{{{', '.join(map(str, explicit))}}}"
+                body.line(f"if {switch} {word} {cases}:")
+                error = self.context.need("not_a_case")
+                body.line(f'    raise {error}({switch}, "{self.names.arm(union.name, arm.label)}")')
+            body.atom(letter, body.number(plain(union.discriminant.type), switch))
+        else:
+            body.atom(letter, str((arm.cases or (0,))[0]))
+        if arm.field:
+            body.put(arm.field.type, f"self.{self._held_name(union, arm)}")
+        body.flush()
+        self.lines += body.lines
+
+    def _held_name(self, union: UnionDefinition, arm: ArmDefinition) -> str:
+        """The field of an arm; C lets it have the discriminant's name, a class does not."""
+        name = field_name(arm.field.name) if arm.field else ""
+        return name + "_" if name == field_name(union.discriminant.name) else name
+
+    def _literal(self, kind: Type, value: int) -> str:
+        kind = plain(kind)
+        if isinstance(kind, Boolean):
+            return str(bool(value))
+        if isinstance(kind, Named):
+            enum = self.module.named[kind.name]
+            assert isinstance(enum, EnumDefinition)
+            member = next(name for name, number in enum.members.items() if number == value)
+            return f"{self.names[enum.name]}.{member_name(member)}"
+        return str(value)
+
+    # Codecs and programs
+
+    def _codecs(self) -> None:
+        self._space(2)
+        for name in sorted(self.aliases):
+            self.lines.append(f'_{name}_type: TypeAlias = "{name}"')
+        self.lines.append("")
+        codec = self.context.need("Codec")
+        self.lines.append(f"CODECS: Final[dict[str, {codec}[Any]]] = {{")
+        for definition in self.module.definitions:
+            match definition:
+                case AliasDefinition(name=name, type=kind):
+                    self.lines.append(f'    "{name}": {self._codec(kind, name)},')
+                case EnumDefinition(name=name):
+                    self.lines.append(f'    "{name}": {self.context.need("codec")}({self.names[name]}),')
+                case StructDefinition():
+                    self._struct_codec(definition)
+                case UnionDefinition():
+                    self._union_codec(definition)
+        self.lines.append("}")
+
+    def _struct_codec(self, struct: StructDefinition) -> None:
+        name = self.names[struct.name]
+        fields = self._described(struct.fields)
+        made = [name, *fields]
+        if struct.node:
+            self.lines += wrapped(4, f"\"{struct.name}\": {self.context.need('node')}(", made, "),")
+        else:
+            self.lines += wrapped(4, f"\"{struct.name}\": {self.context.need('struct')}(", made, "),")
+
+    def _described(self, fields: Sequence[Field]) -> list[str]:
+        return [f'("{field_name(each.name)}", {self._kind(each.type)})' for each in fields]
+
+    def _union_codec(self, union: UnionDefinition) -> None:
+        self.lines.append(f"    \"{union.name}\": {self.context.need('union')}(")
+        self.lines.append(f"        {self.names[union.name]},")
+        self.lines.append(f'        "{field_name(union.discriminant.name)}",')
+        self.lines.append(f"        {self._kind(union.discriminant.type)},")
+        for arm in union.arms:
+            items = [self.names.arm(union.name, arm.label), str(arm.cases)]
+            if arm.field:
+                items.append(f'("{self._held_name(union, arm)}", {self._kind(arm.field.type)})')
+            self.lines += wrapped(8, f"{self.context.need('arm')}(", items, "),")
+        self.lines.append("    ),")
+
+    def _kind(self, kind: Type) -> str:
+        """A type inside another: a class may be named before its codec exists."""
+        kind = plain(kind)
+        return self.names[kind.name] if isinstance(kind, Named) else self._codec(kind)
+
+    def _codec(self, kind: Type, name: str = "") -> str:
+        """The expression for a codec; ``name`` if it is a typedef's."""
+        named = f', name="{name}"' if name else ""
+        need = self.context.need
+        match kind:
+            case Void():
+                return need("VOID")
+            case Integer(bits=bits, signed=signed) if bits < 32:
+                return f"{need('integer')}({bits}, {signed})"
+            case Integer(bits=bits, signed=signed):
+                return need(("INTEGER" if signed else "UNSIGNED") + ("_64" if bits == 64 else ""))
+            case Boolean():
+                return need("BOOL")
+            case Floating(bits=bits):
+                return need("REAL_64" if bits == 64 else "REAL")
+            case Quadruple():
+                return need("QUADRUPLE")
+            case Opaque(fixed=fixed, size=size):
+                return f"{need('opaque_fixed' if fixed else 'opaque')}({size}{named})"
+            case String(maximum=maximum):
+                return f"{need('string')}({maximum}{named})"
+            case Array(element=element, fixed=fixed, size=size):
+                return f"{need('array_fixed' if fixed else 'array')}({self._kind(element)}, {size}{named})"
+            case Optional(element=element):
+                return f"{need('optional')}({self._kind(element)}{named})"
+            case Chain(node=node, bare=bare):
+                return f"{need('chain')}({self.names[node]}{', True' if bare else ''})"
+            case Named(name=target):
+                return f"{need('codec')}({self.names[target]})"
+            case Alias(name=alias, target=target):
+                return self._codec(target, name or alias)
+
+    def _version(self, program: ProgramDefinition, version: VersionDefinition) -> None:
+        name = self.names[version.name]
+        self._space(2)
+        self.lines.append(f"class {name}:")
+        self._doc(f"program {program.name}, version {version.name}", version.place)
+        self.lines += ["", f"    PROGRAM: Final = {program.number}", f"    VERSION: Final = {version.number}"]
+        for procedure in version.procedures:
+            items = [str(program.number), str(version.number), str(procedure.number), f'"{_method(procedure)}"']
+            items += [self._codec(self._argument(procedure)), self._codec(procedure.result)]
+            start = f"{_method(procedure)}: Final = {self.context.need('Procedure')}("
+            self.lines += wrapped(4, start, items, ")")
+        self._client(version, name)
+        self._service(version, name)
+
+    def _client(self, version: VersionDefinition, name: str) -> None:
+        self._space(2)
+        self.lines.append(f"class {self.names[f'{version.name}_Client']}:")
+        self._doc(f"{version.name} as its callers see it; every method makes one call", version.place)
+        self.lines += ["", f"    def __init__(self, call: {self.context.need('AsyncCall')}) -> None:"]
+        self.lines.append("        self._call = call")
+        for procedure in version.procedures:
+            argument = self._argument(procedure)
+            void = isinstance(plain(argument), Void)
+            parameter = "" if void else f", arg: {self.context.annotation(argument)}"
+            result = self.context.annotation(procedure.result)
+            self.lines += ["", f"    async def {_method(procedure)}(self{parameter}) -> {result}:"]
+            passed = "None" if void else "arg"
+            returned = "" if isinstance(plain(procedure.result), Void) else "return "
+            self.lines.append(f"        {returned}await self._call({name}.{_method(procedure)}, {passed})")
+
+    def _service(self, version: VersionDefinition, name: str) -> None:
+        self._space(2)
+        base = f"{self.context.need('Service')}[{self.context.need('CallT')}]"
+        self.lines.append(f"class {self.names[f'{version.name}_Service']}({base}):")
+        self._doc(f"{version.name} as its servers offer it; override what there is", version.place)
+        procedure_type = f"{self.context.need('Procedure')}[Any, Any]"
+        self.lines += ["", f"    PROGRAM = {name}.PROGRAM", f"    VERSION = {name}.VERSION"]
+        self.lines.append(f"    PROCEDURES: ClassVar[dict[int, {procedure_type}]] = {{")
+        self.lines += [f"        {each.number}: {name}.{_method(each)}," for each in version.procedures]
+        self.lines.append("    }")
+        for procedure in version.procedures:
+            argument = self._argument(procedure)
+            void = isinstance(plain(argument), Void)
+            parameter = "" if void else f", arg: {self.context.annotation(argument)}"
+            result = self.context.annotation(procedure.result)
+            call = self.context.need("CallT")
+            self.lines += [
+                "",
+                f"    async def {_method(procedure)}(self, call: {call}{parameter}) -> {result}:",
+            ]
+            if procedure.number == 0 and void and isinstance(plain(procedure.result), Void):
+                self.lines.append('        """Answers: that is all this procedure is for (RFC 5531, 12.1)."""')
+            else:
+                error = self.context.need("ProcedureUnavailable")
+                self.lines.append(f'        raise {error}("{_method(procedure)}")')
+
+    def _argument(self, procedure: ProcedureDefinition) -> Type:
+        return procedure.arguments[0].type if procedure.arguments else Void()
+
+    # Small things
+
+    def _locals(self, *taken: str) -> Locals:
+        return Locals(self.names, *taken)
+
+    def _doc(self, text: str, place: Place) -> None:
+        file = place.file.rpartition("/")[2]
+        self.lines.append(f'    """{text} ({file}:{place.line})."""')
+
+    def _space(self, blank: int) -> None:
+        """Blank lines before what comes: two round classes, none between constants."""
+        after_block = bool(self.lines) and self.lines[-1].startswith((" ", "}")) and blank < 2
+        self.lines += [""] * (2 if after_block and blank == 0 else blank)
+        if not self.lines:
+            self.lines.append("")
+
+
+def _method(procedure: ProcedureDefinition) -> str:
+    return field_name(procedure.name)
