@@ -14,8 +14,8 @@ from rpcgss.reauth.attempt import CREDENTIAL_BODY, RPCSEC_GSS
 from rpcgss.reauth.errors import NoGrant, Reason, Refused
 from rpcgss.reauth.keyring import Key, KeySet
 from rpcgss.reauth.keys import KEY_LENGTH, NO_SHARED_SECRET, Buffer, authenticator, confirmation, derive
-from rpcgss.reauth.reauth_xdr import reauth_accept, reauth_arg, reauth_ok
-from rpcgss.reauth.shares import AVAILABLE, SHARE_LENGTH, BadShare, Share
+from rpcgss.reauth.reauth_xdr import REAUTH_SHARE_SIZE, reauth_accept, reauth_arg, reauth_ok
+from rpcgss.reauth.shares import AVAILABLE, BadShare, Share
 from rpcgss.reauth.ticket import State, open_untrusted, seal
 
 _PROCEDURE: Final = 20
@@ -112,6 +112,6 @@ def read_untrusted(header: Buffer, verifier: tuple[int, Buffer], body: Buffer) -
     except xdr.DecodeError:
         raise Refused(Reason.MALFORMED) from None
     length = len(argument.client_share)
-    if length not in (0, SHARE_LENGTH) or (length and not AVAILABLE):
+    if length not in (0, REAUTH_SHARE_SIZE) or (length and not AVAILABLE):
         raise Refused(Reason.BAD_SHARE)
     return Request(header, body, argument)

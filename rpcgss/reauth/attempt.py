@@ -11,7 +11,7 @@ import xdr
 from rpcgss.reauth.aead import SUITES, AeadProtection, Role
 from rpcgss.reauth.errors import NotAccepted
 from rpcgss.reauth.keys import KEY_LENGTH, NO_SHARED_SECRET, Buffer, authenticator, confirmation, derive
-from rpcgss.reauth.reauth_xdr import FRA1, reauth_accept, reauth_arg, reauth_ok, reauth_ticket
+from rpcgss.reauth.reauth_xdr import FRA1, reauth_accept, reauth_ok, reauth_request, reauth_ticket
 from rpcgss.reauth.shares import AVAILABLE, BadShare, Share
 
 RPCSEC_GSS: Final = 6
@@ -68,8 +68,7 @@ class Attempt:
             raise RuntimeError("a request is made once")
         public = b"" if self._share is None else self._share.public
         nonce = secrets.token_bytes(KEY_LENGTH)
-        argument = reauth_arg(self._ticket, nonce, list(self._offered), public, bytes(KEY_LENGTH)).to_bytes()
-        body = argument[:-KEY_LENGTH]
+        body = reauth_request(self._ticket, nonce, list(self._offered), public).to_bytes()
         body += authenticator(self._key, header, body)
         self._request = bytes(header) + body
         return body

@@ -7,7 +7,7 @@ import xdr
 from rpcgss.gss.provider import GssFlag, SecurityContext
 from rpcgss.reauth.errors import NoGrant
 from rpcgss.reauth.keys import Buffer, grant_mac
-from rpcgss.reauth.reauth_xdr import FRA1, reauth_grant, reauth_ticket
+from rpcgss.reauth.reauth_xdr import FRA1, reauth_grant, reauth_grant_covered, reauth_ticket
 
 MAX_LIFETIME: Final = (1 << 32) - 1
 """Seconds that a lifetime on the wire can say at most."""
@@ -52,13 +52,4 @@ def read_grant_untrusted(sk: bytes, handle: bytes, seq_window: int, trailing: Bu
 
 def _covered(handle: bytes, seq_window: int, ticket: reauth_ticket, lifetime: int) -> bytes:
     """What the mac covers: XDR(handle<>, seq_window, ticket, lifetime)."""
-    return b"".join(
-        (
-            len(handle).to_bytes(4),
-            handle,
-            bytes(-len(handle) % 4),
-            seq_window.to_bytes(4),
-            ticket.to_bytes(),
-            lifetime.to_bytes(4),
-        )
-    )
+    return reauth_grant_covered(handle, seq_window, ticket, lifetime).to_bytes()

@@ -15,10 +15,10 @@ from typing import Final
 
 import trio
 
+from rpcgss.gss.bodies import Credential
 from rpcgss.gss.context import Context, Origin
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import Establishment, Grant, ServerExtension, ServerHost
-from rpcgss.gss.gss_xdr import rpc_gss_cred_vers_1_t
 from rpcgss.gss.provider import GssFlag, GssName
 from rpcgss.gss.store import StoreEvent, StoreEventKind
 from rpcgss.gss.window import ReceiveWindow
@@ -142,17 +142,14 @@ class TicketServer(ServerExtension):
         self._tell(ReauthEvent(ReauthEventKind.GRANTED, establishment.security.initiator.display))
         return grant
 
-    async def reauthenticate(
-        self, call: ReceivedCall, credential: rpc_gss_cred_vers_1_t, connection: Connection
-    ) -> Answer | None:
+    async def reauthenticate(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
         """Answer a request; None: a late repeat, dropped. Raises AuthRefused (AUTH_REJECTEDCRED), whatever is wrong."""
         try:
             return self._reauthenticate(call)
         except Refused as refusal:
             self.counters.refused[refusal.reason] += 1
-            logger.info("re-authentication refused to %s: %s", connection.peer, refusal.reason)
             self._tell(ReauthEvent(ReauthEventKind.REFUSED, reason=refusal.reason))
-        raise AuthRefused(auth_stat.AUTH_REJECTEDCRED)
+            raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, refusal.reason) from refusal
 
     def check_keyring(self) -> None:
         """Look whether the keyring has changed; end live contexts that a new revocation time has overtaken."""

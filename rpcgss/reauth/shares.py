@@ -5,7 +5,7 @@ from typing import Final
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-SHARE_LENGTH: Final = 32
+from rpcgss.reauth.reauth_xdr import REAUTH_SHARE_SIZE
 
 
 class BadShare(ValueError):
@@ -24,8 +24,8 @@ class Share:
 
     def agree_untrusted(self, peer: bytes) -> bytes:
         """The common secret, 32 octets, never all zero. Raises BadShare."""
-        if len(peer) != SHARE_LENGTH:
-            raise BadShare(f"a share has {SHARE_LENGTH} octets")
+        if len(peer) != REAUTH_SHARE_SIZE:
+            raise BadShare(f"a share has {REAUTH_SHARE_SIZE} octets")
         try:
             return self._private.exchange(X25519PublicKey.from_public_bytes(peer))
         except ValueError:  # the library's word for the all-zero result

@@ -18,10 +18,8 @@ from rpcgss.gss.provider import GssFlag, GssName
 from rpcgss.reauth.errors import NoGrant, Reason, Refused
 from rpcgss.reauth.keyring import CLOCK_SKEW, Key, KeySet
 from rpcgss.reauth.keys import ticket_key
-from rpcgss.reauth.reauth_xdr import reauth_state, reauth_ticket
+from rpcgss.reauth.reauth_xdr import REAUTH_MAX_SEALED, REAUTH_STATE_FORMAT, reauth_state, reauth_ticket
 
-STATE_FORMAT: Final = 1
-MAX_SEALED: Final = 1024
 SALT_LENGTH: Final = 16
 TAG_LENGTH: Final = 16
 CHAIN_LENGTH: Final = 16
@@ -71,7 +69,7 @@ def seal(state: State, key: Key, scope: str, *, random: Callable[[int], bytes] =
     plain = _padded(_serialised(state))
     salt = random(SALT_LENGTH)
     sealed = salt + AESGCM(ticket_key(key.secret, salt)).encrypt(_NONCE, plain, _bound(key.index, scope))
-    if len(sealed) > MAX_SEALED:
+    if len(sealed) > REAUTH_MAX_SEALED:
         raise NoGrant("the state does not fit into a ticket")
     return reauth_ticket(key.index, sealed)
 
@@ -101,12 +99,12 @@ def _serialised(state: State) -> bytes:
     name = state.initiator
     try:
         return reauth_state(
-            format=STATE_FORMAT,
+            format=REAUTH_STATE_FORMAT,
             session_key=state.session_key,
             principal=name.exported,
             display="" if display_in(name.exported) == name.display else name.display,
             mechanism=state.mechanism,
-            acceptor_digest=state.acceptor_digest,
+            acceptor=state.acceptor_digest,
             flags=state.flags,
             established=state.established,
             expiry=state.expiry,
@@ -122,13 +120,13 @@ def _parsed(plain: bytes) -> State:
     cursor = xdr.Cursor(plain)
     state = reauth_state.decode(cursor)
     padding = cursor.rest()
-    if state.format != STATE_FORMAT or len(padding) >= PADDING or any(padding):
+    if state.format != REAUTH_STATE_FORMAT or len(padding) >= PADDING or any(padding):
         raise ValueError("not a state of this format")
     return State(
         session_key=state.session_key,
         initiator=GssName(state.display or display_in(state.principal) or "", state.principal),
         mechanism=state.mechanism,
-        acceptor_digest=state.acceptor_digest,
+        acceptor_digest=state.acceptor,
         flags=GssFlag(state.flags),
         established=state.established,
         expiry=state.expiry,

@@ -18,10 +18,8 @@ from typing import Final
 from rpcgss.gss.provider import GssName
 from rpcgss.reauth.errors import TicketStoreError
 from rpcgss.reauth.keys import KEY_LENGTH
+from rpcgss.reauth.reauth_xdr import REAUTH_MAX_SEALED
 from rpcgss.rpc.work import ThreadWorker, Worker
-
-MAX_SEALED: Final = 1024
-"""Octets in a ticket's sealed part at most; the wire says so too."""
 
 MAX_TICKETS: Final = 4096
 """Tickets in a store at most; the ones that expire first make room."""
@@ -290,7 +288,7 @@ def _row(ticket: Ticket) -> tuple[object, ...]:
 
 def _ticket(row: tuple[str, str, str, bytes, str, bytes, int, bytes, bytes, float]) -> Ticket:
     principal, target, mechanism, initiator, acceptor, acceptor_name, flags, ticket, session_key, expiry = row
-    if len(session_key) != KEY_LENGTH or not 4 < len(ticket) <= 4 + MAX_SEALED:
+    if len(session_key) != KEY_LENGTH or not 4 < len(ticket) <= 4 + REAUTH_MAX_SEALED:
         raise TicketStoreError("a ticket in the store is damaged")
     return Ticket(
         GssName(principal, initiator),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import trio
 
+from rpcgss.gss.bodies import Credential
 from rpcgss.gss.context import ClientContext, Context
 from rpcgss.gss.extension import Establishment, Grant, ServerHost
-from rpcgss.gss.gss_xdr import rpc_gss_cred_vers_1_t
 from rpcgss.gss.protection import Buffer, MessageProtection
 from rpcgss.gss.provider import Credentials, Demands, GssFlag, GssName, GssService, SecurityContext
 from rpcgss.gss.store import ContextStore, StoreLimits
@@ -153,7 +153,7 @@ class ServerEnd:
         """The reply record; None: dropped."""
         try:
             call = parse_call_untrusted(record)
-            credential = rpc_gss_cred_vers_1_t(FRA1, 0, 1, bytes(16))  # type: ignore[arg-type]
+            credential = Credential(FRA1, 0, 1, bytes(16))
             answer = await self.tickets.reauthenticate(call, credential, self.connection)
         except Denied as refusal:
             return encode_denied(parse_xid(record), refusal)
