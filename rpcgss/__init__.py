@@ -1,1 +1,93 @@
-"""A user-space ONC RPC stack with RPCSEC_GSS and fast re-authentication."""
+"""A user-space ONC RPC stack with RPCSEC_GSS and fast re-authentication.
+
+Clients: `connect_tcp`, `connect_unix` with a flavor (`AuthNone`, `AuthSys`, `GssFlavor`), and a client class that
+``python -m xdr compile`` made. Servers: a subclass of a compiled service class in a `Server`, with what calls may be
+authenticated with (`AcceptNone`, `AcceptSys`, `GssServerFlavor`). Tickets: `TicketClient` and `TicketServer`, given to
+the GSS flavors as their extension.
+
+The packages within, in reading order: `rpc` (plain ONC RPC), `gss` (RPCSEC_GSS), `reauth` (tickets).
+"""
+
+from rpcgss.connect import connect_tcp, connect_unix
+from rpcgss.gss.client import GssFlavor
+from rpcgss.gss.context import GssIdentity
+from rpcgss.gss.mechanism import GssapiAcceptor
+from rpcgss.gss.provider import Credentials, GssService
+from rpcgss.gss.server import GssServerFlavor
+from rpcgss.gss.store import ContextStore, DropPolicy, StoreLimits
+from rpcgss.reauth.client import TicketClient
+from rpcgss.reauth.keyring import FixedKeys, Keyring
+from rpcgss.reauth.server import TicketServer
+from rpcgss.reauth.tickets import MemoryTicketStore, SqliteTicketStore, TicketStore
+from rpcgss.rpc import (
+    AcceptNone,
+    AcceptSys,
+    Anonymous,
+    AuthenticationFailed,
+    AuthNone,
+    AuthRefused,
+    AuthSys,
+    Call,
+    CallFailed,
+    CallTimedOut,
+    Client,
+    ClientFlavor,
+    ConnectionLost,
+    Identity,
+    OutcomeUnknown,
+    Refusal,
+    RpcError,
+    Server,
+    ServerFlavor,
+    UnixIdentity,
+    open_client,
+    stopping_on_signals,
+)
+from transport import listen_tcp, listen_unix
+
+READING_ORDER = ("rpc", "gss", "reauth", "connect")
+
+__all__ = [
+    "AcceptNone",
+    "AcceptSys",
+    "Anonymous",
+    "AuthNone",
+    "AuthRefused",
+    "AuthSys",
+    "AuthenticationFailed",
+    "Call",
+    "CallFailed",
+    "CallTimedOut",
+    "Client",
+    "ClientFlavor",
+    "ConnectionLost",
+    "ContextStore",
+    "Credentials",
+    "DropPolicy",
+    "FixedKeys",
+    "GssFlavor",
+    "GssIdentity",
+    "GssServerFlavor",
+    "GssService",
+    "GssapiAcceptor",
+    "Identity",
+    "Keyring",
+    "MemoryTicketStore",
+    "OutcomeUnknown",
+    "Refusal",
+    "RpcError",
+    "Server",
+    "ServerFlavor",
+    "SqliteTicketStore",
+    "StoreLimits",
+    "TicketClient",
+    "TicketServer",
+    "TicketStore",
+    "UnixIdentity",
+    "connect_tcp",
+    "connect_unix",
+    "listen_tcp",
+    "listen_unix",
+    "open_client",
+    "stopping_on_signals",
+]

@@ -1,0 +1,43 @@
+"""Clients by address: a connection, and the client that uses it, in one step."""
+
+from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any
+
+import xdr
+from rpcgss.rpc.client import DEFAULT_TIMEOUT, Client, open_client
+from rpcgss.rpc.flavors import ClientFlavor
+from transport import MAX_RECORD, open_tcp, open_unix
+
+
+def connect_tcp(
+    host: str,
+    port: int,
+    flavor: ClientFlavor,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
+    max_record: int = MAX_RECORD,
+) -> AbstractAsyncContextManager[Client]:
+    """A client of the server at `host` and `port`, for use in ``async with``; see `open_client`.
+
+    timeout        -- seconds that a call may take in all
+    non_idempotent -- procedures that must not be sent twice
+    max_record     -- octets that a reply may have
+    """
+    connect = partial(open_tcp, host, port, max_record=max_record)
+    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent)
+
+
+def connect_unix(
+    path: str,
+    flavor: ClientFlavor,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
+    max_record: int = MAX_RECORD,
+) -> AbstractAsyncContextManager[Client]:
+    """A client of the server whose Unix socket is at `path`; else as `connect_tcp`."""
+    connect = partial(open_unix, path, max_record=max_record)
+    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent)
