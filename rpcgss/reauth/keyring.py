@@ -209,18 +209,29 @@ def _load(path: Path) -> KeySet:
         document = json.loads(_read_private(path))
         if document["format"] != FORMAT:
             raise KeyringError(f"keyring {path}: its format is not {FORMAT!r}")
+        scope = document["scope"]
+        if not isinstance(scope, str):
+            raise TypeError
         keys = tuple(_parse_key(entry) for entry in document["keys"])
-        return _checked(KeySet(document["scope"], keys, document["longest_life"], document["revoked_before"]), path)
+        return _checked(
+            KeySet(scope, keys, _integer(document["longest_life"]), _integer(document["revoked_before"])), path
+        )
     except (ValueError, TypeError, KeyError, RecursionError):
         # `from None`: the text of a parser's error may quote the file.
         raise KeyringError(f"keyring {path} is damaged: put back a copy, or make a new one elsewhere") from None
 
 
 def _parse_key(entry: dict[str, object]) -> Key:
-    secret, begins, ends = entry["key"], entry["begins"], entry["ends"]
-    if not isinstance(secret, str) or type(begins) is not int or not (ends is None or type(ends) is int):
-        raise ValueError("not a key")
-    return Key(bytes.fromhex(secret), begins, ends)
+    secret, ends = entry["key"], entry["ends"]
+    if not isinstance(secret, str):
+        raise TypeError
+    return Key(bytes.fromhex(secret), _integer(entry["begins"]), None if ends is None else _integer(ends))
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int:  # neither true nor 1.0
+        raise TypeError
+    return value
 
 
 def _checked(keys: KeySet, path: Path) -> KeySet:
@@ -230,14 +241,9 @@ def _checked(keys: KeySet, path: Path) -> KeySet:
         if not holds:
             raise KeyringError(f"keyring {path}: {what}")
 
-    demand(
-        isinstance(keys.scope, str) and 0 < len(keys.scope.encode(errors="replace")) <= MAX_SCOPE,
-        f"its scope name must have 1 to {MAX_SCOPE} octets",
-    )
-    demand(
-        type(keys.longest_life) is int and 0 < keys.longest_life < 1 << 31, "its longest life is no number of seconds"
-    )
-    demand(type(keys.revoked_before) is int and keys.revoked_before >= 0, "its revocation time is no time")
+    demand(0 < len(keys.scope.encode(errors="replace")) <= MAX_SCOPE, f"its scope must have 1 to {MAX_SCOPE} octets")
+    demand(0 < keys.longest_life < 1 << 31, "its longest life is no number of seconds")
+    demand(keys.revoked_before >= 0, "its revocation time is no time")
     demand(0 < len(keys.keys) <= MAX_KEYS, f"it must hold 1 to {MAX_KEYS} keys")
     demand(all(len(key.secret) == KEY_LENGTH for key in keys.keys), f"a key does not have {KEY_LENGTH} octets")
     # A ticket names its key by the index alone and is tried under that one key.

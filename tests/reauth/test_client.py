@@ -68,7 +68,7 @@ def link(server: ServerEnd) -> MemoryLink:
 
 
 def ticket_of(client: ClientEnd) -> Ticket | None:
-    return client.tickets._flavor(client.demands).ticket  # type: ignore[arg-type]
+    return client.tickets._flavor(client.demands).ticket
 
 
 def agree(context: ClientContext | None, server: ServerEnd) -> bool:
@@ -559,7 +559,7 @@ async def test_case_25_no_key_octets_in_repr_or_logs(
     assert ticket is not None
     context = await client.recover(MemoryLink(server))
     await client.recover(MemoryLink(server, serial=2, reply=lambda record: record[:-1] + b"?"))
-    flavor = client.tickets._flavor(client.demands)  # type: ignore[arg-type]
+    flavor = client.tickets._flavor(client.demands)
     shown = " ".join([repr(context), repr(flavor), repr(store), repr(client.tickets), caplog.text])
     assert "does not re-authenticate" in caplog.text
     for secret in (ticket.session_key, ticket.sealed):
