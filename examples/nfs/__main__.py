@@ -1,41 +1,29 @@
-"""`python -m examples.nfs serve | ls | cat | get | put | …`: each command is imported when it is asked for."""
-
-import importlib
+"""`python -m examples.nfs serve | ls | cat | get | put …`: an end is imported when one of its commands is asked for."""
 
 import click
 
-# command -> the module that has it, as a click command of that name
-COMMANDS = {
-    "serve": "examples.nfs.serve",
-    "ls": "examples.nfs.commands",
-    "cat": "examples.nfs.commands",
-    "get": "examples.nfs.commands",
-    "put": "examples.nfs.commands",
-    "rm": "examples.nfs.commands",
-    "mkdir": "examples.nfs.commands",
-    "rmdir": "examples.nfs.commands",
-    "mv": "examples.nfs.commands",
-}
 
-
-class LazyGroup(click.Group):
-    """A group that imports a command's module only when that command runs or is described."""
+class Commands(click.Group):
+    """`serve`, and the commands of the client."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        from examples.nfs.commands import COMMANDS
+
+        return ["serve", *(command.name or "" for command in COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = COMMANDS.get(cmd_name)
-        if module is None:
-            return None
-        command = getattr(importlib.import_module(module), cmd_name)
-        assert isinstance(command, click.Command)
-        return command
+        if cmd_name == "serve":
+            from examples.nfs.serve import serve
+
+            return serve
+        from examples.nfs.commands import COMMANDS
+
+        return next((command for command in COMMANDS if command.name == cmd_name), None)
 
 
-@click.group(cls=LazyGroup)
+@click.group(cls=Commands)
 def main() -> None:
-    """An NFS version 3 server for a directory, and the commands of a client for it."""
+    """An NFS version 3 server for a directory, and the commands of a client."""
 
 
 if __name__ == "__main__":

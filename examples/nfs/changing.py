@@ -17,10 +17,11 @@ from examples.nfs.linux import UTIME_NOW, UTIME_OMIT, reopen, self_path, set_tim
 from examples.nfs.looking import LARGEST_FILE, MOST_TRANSFER, opened
 from examples.nfs.nfs3_xdr import (
     DATA_SYNC,
+    GUARDED,
+    NFS3ERR_INVAL,
     NFS3ERR_NOT_SYNC,
     NFS3ERR_NOTSUPP,
     SET_TO_SERVER_TIME,
-    UNCHECKED,
     UNSTABLE,
     COMMIT3args,
     COMMIT3res,
@@ -86,14 +87,18 @@ from examples.nfs.nfs3_xdr import (
     WRITE3res_NFS3_OK,
     WRITE3resfail,
     WRITE3resok,
+    createhow3,
     createhow3_EXCLUSIVE,
+    createhow3_UNCHECKED,
     sattr3,
     sattrguard3_TRUE,
     set_atime,
+    set_atime_default,
     set_atime_SET_TO_CLIENT_TIME,
     set_gid3_TRUE,
     set_mode3_TRUE,
     set_mtime,
+    set_mtime_default,
     set_mtime_SET_TO_CLIENT_TIME,
     set_size3_TRUE,
     set_uid3_TRUE,
@@ -153,8 +158,9 @@ def _time_of(wanted: set_atime | set_mtime) -> tuple[int, int]:
             if time.nseconds >= 1_000_000_000:
                 raise OSError(errno.EINVAL, "more nanoseconds than a second has")
             return (time.seconds, time.nseconds)
-        case _:
-            return (0, UTIME_NOW) if wanted.set_it == SET_TO_SERVER_TIME else _OMITTED
+        case set_atime_default(how) | set_mtime_default(how) if how == SET_TO_SERVER_TIME:
+            return (0, UTIME_NOW)
+    return _OMITTED
 
 
 def write(operation: Operation, argument: WRITE3args) -> WRITE3res:
@@ -195,16 +201,21 @@ def commit(operation: Operation, argument: COMMIT3args) -> COMMIT3res:
 def create(operation: Operation, argument: CREATE3args) -> CREATE3res:
     directory = operation.nodes[0]
     name = checked_name(argument.where.name, dots=errno.EEXIST)
-    how = argument.how
-    if isinstance(how, createhow3_EXCLUSIVE):
-        node = _create_exclusive(operation, directory, name, how.verf)
-    elif how.mode == UNCHECKED:
-        node = _create_unchecked(operation, directory, name, how.obj_attributes)
-    else:
-        node = _create_new(operation, directory, name, how.obj_attributes)
+    node = _created(operation, directory, name, argument.how)
     operation.saw(directory, name, node)
     operation.made_durable(node, directory)
     return CREATE3res_NFS3_OK(CREATE3resok(operation.handle_of_new(node), operation.attributes(node), operation.wcc(0)))
+
+
+def _created(operation: Operation, directory: Node, name: bytes, how: createhow3) -> Node:
+    match how:
+        case createhow3_EXCLUSIVE(verifier):
+            return _create_exclusive(operation, directory, name, verifier)
+        case createhow3_UNCHECKED(mode, wanted) if mode == GUARDED:
+            return _create_new(operation, directory, name, wanted)
+        case createhow3_UNCHECKED(_, wanted):
+            return _create_unchecked(operation, directory, name, wanted)
+    raise Refused(NFS3ERR_INVAL)
 
 
 def _create_new(operation: Operation, directory: Node, name: bytes, wanted: sattr3) -> Node:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from examples.nfs.descriptors import Node, Nodes
-from examples.nfs.handles import FileId, Handles, StaleHandle, load_key
+from examples.nfs.handles import BadHandle, FileId, Handles, StaleHandle, load_key
 from examples.nfs.index import Index, Place, Sighting
 from examples.nfs.linux import DirectoryEntry, birth, open_beneath, read_directory, reopen, require_openat2
 
@@ -71,6 +71,14 @@ class FileSystem:
             self.root.retain()
             return self.root
         return self._nodes.get(file.pack()) or self._resolve(file, _Search(SEARCH_LIMIT))
+
+    def is_open_untrusted(self, handle: bytes) -> bool:
+        """Whether to resolve this handle takes no disk: its node is open. Never blocks."""
+        try:
+            file = self.handles.open_untrusted(handle)
+        except (BadHandle, StaleHandle):
+            return True
+        return file == self.root.file or self._nodes.has(file.pack())
 
     def child(self, directory: Node, name: bytes) -> Node:
         """Open a name in a directory, with the thread's present rights; the caller releases it and records it.

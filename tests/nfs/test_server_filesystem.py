@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -448,9 +448,14 @@ def test_long_and_strange_names(volume: Volume) -> None:
 def test_write_tells_how_stable_it_was(volume: Volume, stable: stable_how, monkeypatch: pytest.MonkeyPatch) -> None:
     file = volume.create(volume.root, "f")
     synced: list[str] = []
-    fsync, fdatasync = os.fsync, os.fdatasync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append("fsync"), fsync(descriptor)))
-    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (synced.append("fdatasync"), fdatasync(descriptor)))
+    for name in ("fsync", "fdatasync"):
+        real: Callable[[int], None] = getattr(os, name)
+
+        def noted(descriptor: int, name: str = name, real: Callable[[int], None] = real) -> None:
+            synced.append(name)
+            real(descriptor)
+
+        monkeypatch.setattr(os, name, noted)
     result = volume.write(file, 3, b"abc", stable)
     assert synced == {UNSTABLE: [], DATA_SYNC: ["fdatasync"], FILE_SYNC: ["fsync"]}[stable]
     assert (result.count, result.committed, result.verf) == (3, stable, volume.verifier.value)

@@ -1,0 +1,188 @@
+"""`python -m examples.nfs serve`: an NFS version 3 server for a directory, on one port, without rpcbind."""
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import click
+import trio
+
+from examples.nfs.admission import Security
+from examples.nfs.exports import RulesError, load_exports, load_users
+from examples.nfs.identity import can_change
+from examples.nfs.mount import EXPORT
+from examples.nfs.running import NfsServer, kerberos, nfs_server, raise_descriptor_limit, write_status
+from rpcgss.gss.errors import AcceptorUnusable
+from rpcgss.gss.store import ContextStore, DropPolicy
+from rpcgss.reauth.errors import KeyringError
+from rpcgss.reauth.keyring import Keyring
+from rpcgss.reauth.server import TicketServer
+from rpcgss.rpc import stopping_on_signals
+from transport import listen_tcp
+
+DRAIN_SECONDS: Final = 10.0
+
+
+class Securities(click.ParamType[tuple[Security, ...]]):
+    """A list such as `krb5p,krb5i`."""
+
+    name = "list"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Security, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip().upper() for word in str(value).split(",")]
+        unknown = [word.lower() for word in words if word not in Security.__members__]
+        if unknown:
+            known = ", ".join(name.lower() for name in Security.__members__)
+            self.fail(f"'{unknown[0]}' is none of {known}", param, ctx)
+        return tuple(dict.fromkeys(Security[word] for word in words))
+
+
+class Drops(click.ParamType[DropPolicy]):
+    """`every=N` or `probability=P`."""
+
+    name = "rule"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> DropPolicy:
+        if isinstance(value, DropPolicy):
+            return value
+        kind, _, number = str(value).partition("=")
+        try:
+            match kind:
+                case "every":
+                    return DropPolicy(every=int(number))
+                case "probability":
+                    return DropPolicy(probability=float(number))
+        except ValueError:
+            pass
+        self.fail(f"'{value}' is neither every=N nor probability=P (0 to 1)", param, ctx)
+
+
+@click.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=2049, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--sec",
+    "securities",
+    type=Securities(),
+    default="krb5p",
+    show_default=True,
+    help="What calls must be secured by, best first: krb5p, krb5i, krb5, sys. sys believes whatever a client says.",
+)
+@click.option(
+    "--service",
+    "services",
+    multiple=True,
+    metavar="NAME",
+    help="Name of the Kerberos service, nfs@HOST; may be given several times.  [default: nfs@ and this host]",
+)
+@click.option("--keytab", type=click.Path(path_type=Path), help="Keys of the service.  [default: Kerberos' own]")
+@click.option("--exports", type=click.Path(path_type=Path), help="File of PATTERN none|ro|rw, first match wins.")
+@click.option("--users", type=click.Path(path_type=Path), help="File of PATTERN USER: act as these users (as root).")
+@click.option("--keyring", type=click.Path(path_type=Path), help="Keys of the tickets.  [default: in the state]")
+@click.option("--new-keyring", is_flag=True, help="Make the keyring if it is not there.")
+@click.option("--no-tickets", is_flag=True, help="No fast re-authentication.")
+@click.option("--drop", "drops", type=Drops(), metavar="RULE", help="Lose contexts: every=N calls, or probability=P.")
+@click.option("--state", type=click.Path(path_type=Path), help="Directory for the handles' key and index.")
+@click.option("--status", type=click.Path(path_type=Path), help="Write counters there on SIGUSR1 and at the end.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell of refused calls too.")
+def serve(
+    directory: Path,
+    host: str,
+    port: int,
+    securities: tuple[Security, ...],
+    services: tuple[str, ...],
+    keytab: Path | None,
+    exports: Path | None,
+    users: Path | None,
+    keyring: Path | None,
+    new_keyring: bool,
+    no_tickets: bool,
+    drops: DropPolicy | None,
+    state: Path | None,
+    status: Path | None,
+    verbose: bool,
+) -> None:
+    """Serve DIRECTORY by NFS version 3 and MOUNT version 3, on one port."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
+    state = (state or _usual_state()).absolute()
+    _require_outside(directory.resolve(), {"--state": state, "--keyring": keyring, "--keytab": keytab})
+    if users is not None and not can_change():
+        raise click.UsageError("--users: only root on a 64-bit Linux can act as other users")
+    with_kerberos = securities != (Security.SYS,)
+    with one_line_errors():
+        raise_descriptor_limit()
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        parts = nfs_server(
+            directory,
+            state,
+            securities,
+            acceptor=kerberos(services or [f"nfs@{socket.getfqdn()}"], keytab) if with_kerberos else None,
+            exports=None if exports is None else load_exports(exports),
+            users=None if users is None else load_users(users),
+            tickets=_tickets(keyring, state, new_keyring) if with_kerberos and not no_tickets else None,
+            store=ContextStore(drop_policy=drops),
+        )
+        with parts as server:
+            trio.run(_serve, server, host, port, status)
+            if status is not None:
+                write_status(server, status)
+
+
+async def _serve(server: NfsServer, host: str, port: int, status: Path | None) -> None:
+    listeners = await listen_tcp(port, host)
+    async with stopping_on_signals(server.rpc), trio.open_nursery() as nursery:
+        nursery.start_soon(_keep_watch, server, status)
+        place = ":".join(map(str, listeners[0].socket.getsockname()[:2]))
+        click.echo(f"listening on {place}: {server.files.directory} as {EXPORT}")
+        await server.rpc.serve(listeners, drain_seconds=DRAIN_SECONDS)
+        nursery.cancel_scope.cancel()
+
+
+async def _keep_watch(server: NfsServer, status: Path | None) -> None:
+    async with trio.open_nursery() as nursery:
+        if server.tickets is not None:
+            nursery.start_soon(server.tickets.watch)
+        if status is not None:
+            with trio.open_signal_receiver(signal.SIGUSR1) as arrivals:
+                async for _ in arrivals:
+                    write_status(server, status)
+
+
+def _tickets(keyring: Path | None, state: Path, make: bool) -> TicketServer:
+    path = keyring or state / "keyring"
+    if not path.exists() and (make or keyring is None):
+        return TicketServer(Keyring.create(path))
+    if not path.exists():
+        raise click.ClickException(f"there is no keyring at {path}; add --new-keyring to make one")
+    return TicketServer(Keyring(path))
+
+
+def _usual_state() -> Path:
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "rpcgss-nfs"
+
+
+def _require_outside(directory: Path, paths: dict[str, Path | None]) -> None:
+    for option, path in paths.items():
+        if path is not None and path.resolve().is_relative_to(directory):
+            raise click.UsageError(f"{option}: {path} is inside of what is exported; put it elsewhere")
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """What an operator can mend is told in one line, with exit status 1."""
+    try:
+        yield
+    except (AcceptorUnusable, KeyringError, RulesError) as problem:
+        raise click.ClickException(str(problem)) from problem
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        raise click.ClickException(f"{where}{problem.strerror or problem}") from problem
