@@ -244,7 +244,12 @@ class _Emitter:
         self.lines.append(f"class {name}({self.context.need('Value')}):")
         switch = f"switch ({self.context.annotation(union.discriminant.type)} {union.discriminant.name})"
         self._doc(f"union {union.name} {switch}", union.place)
-        self.lines += ["", "    __slots__ = ()"]
+        discriminant = field_name(union.discriminant.name)
+        self.lines += ["", "    __slots__ = ()", "", "    @property"]
+        switched = self._annotation(union.discriminant.type, {discriminant})
+        self.lines.append(f"    def {discriminant}(self) -> {switched}:")
+        self.lines.append('        """Which arm this is."""')
+        self.lines.append("        raise NotImplementedError")
         if union.name in self.module.group:
             self._put_signature(union.name)
             self.lines.append("        super()._put(out)")

@@ -83,7 +83,7 @@ def _next_definition(text: str, error: UnexpectedInput) -> str | None:
 
     A definition begins with its keyword in the first column; good enough to go on looking for errors.
     """
-    offset = error.pos_in_stream
+    offset: int | None = getattr(error, "pos_in_stream", None)
     if offset is None or offset < 0 or (found := _DEFINITION.search(text, offset + 1)) is None:
         return None
     return re.sub(r"[^\n\t]", " ", text[: found.start()]) + text[found.start() :]

@@ -108,6 +108,11 @@ class rpc_gss_cred_t(_Value):
 
     __slots__ = ()
 
+    @property
+    def vers(self) -> int:
+        """Which arm this is."""
+        raise NotImplementedError
+
     @classmethod
     def _take(cls, cursor: _Cursor) -> rpc_gss_cred_t:
         (vers,) = _SI.unpack_from(cursor.data, cursor.position)

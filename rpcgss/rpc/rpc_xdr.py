@@ -253,6 +253,11 @@ class accepted_reply_data(_Value):
 
     __slots__ = ()
 
+    @property
+    def stat(self) -> accept_stat:
+        """Which arm this is."""
+        raise NotImplementedError
+
     @classmethod
     def _take(cls, cursor: _Cursor) -> accepted_reply_data:
         (stat,) = _Si.unpack_from(cursor.data, cursor.position)
@@ -342,6 +347,11 @@ class rejected_reply(_Value):
 
     __slots__ = ()
 
+    @property
+    def stat(self) -> reject_stat:
+        """Which arm this is."""
+        raise NotImplementedError
+
     @classmethod
     def _take(cls, cursor: _Cursor) -> rejected_reply:
         (stat,) = _Si.unpack_from(cursor.data, cursor.position)
@@ -392,6 +402,11 @@ class reply_body(_Value):
     """union reply_body switch (reply_stat stat) (rpc.x:120)."""
 
     __slots__ = ()
+
+    @property
+    def stat(self) -> reply_stat:
+        """Which arm this is."""
+        raise NotImplementedError
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> reply_body:
@@ -445,6 +460,11 @@ class rpc_msg_body(_Value):
     """union rpc_msg_body switch (msg_type mtype) (rpc.x:127)."""
 
     __slots__ = ()
+
+    @property
+    def mtype(self) -> msg_type:
+        """Which arm this is."""
+        raise NotImplementedError
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> rpc_msg_body:
