@@ -1,7 +1,8 @@
 """RPCSEC_GSS version 1 (RFC 2203), both ends, for any GSS mechanism.
 
-A context is a handle, a protection, a window, a principal and an expiry. `client.GssFlavor` makes contexts by GSS exchanges
-and sends calls under them; `server.GssServerFlavor` accepts them. Each module imports only from those before it:
+A context is a handle, a protection, a window, a principal and an expiry. `client.GssFlavor` makes contexts by GSS
+exchanges and sends calls under them; `server.GssServerFlavor` accepts them. Each module imports only from those before
+it:
 """
 
 from typing import Final

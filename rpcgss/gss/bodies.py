@@ -1,7 +1,7 @@
 """Credentials and protected bodies (RFC 2203, 5. and 5.3.2): octets in, values out.
 
-Every call brings one credential, so it is read and written by one `Struct`; gss.x says the same in XDR, and tests hold the
-two against each other.
+Every call brings one credential, so it is read and written by one `Struct`; gss.x says the same in XDR, and tests
+hold the two against each other.
 """
 
 from dataclasses import dataclass
@@ -9,20 +9,19 @@ from struct import Struct
 from struct import error as StructError
 from typing import Final
 
-from xdr import DecodeError
-
 from rpcgss.gss.errors import BadBody
-from rpcgss.gss.gss_xdr import rpc_gss_integ_data, rpc_gss_priv_data
-from rpcgss.gss.protection import Buffer, MessageProtection
+from rpcgss.gss.gss_xdr import (
+    RPCSEC_GSS_CONTINUE_INIT,
+    RPCSEC_GSS_INIT,
+    RPCSEC_GSS_VERS_1,
+    rpc_gss_integ_data,
+    rpc_gss_priv_data,
+)
+from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import GssService
 from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.rpc_xdr import auth_stat
-
-VERSION_1: Final = 1
-DATA: Final = 0
-INIT: Final = 1
-CONTINUE_INIT: Final = 2
-DESTROY: Final = 3
+from xdr import Buffer, DecodeError
 
 _FIXED: Final = Struct(">5I")  # version, gss_proc, seq_num, service, length of the handle
 _VERSION_AND_PROC: Final = Struct(">2I")
@@ -43,7 +42,7 @@ class Credential:
 def encode_credential(credential: Credential) -> bytes:
     """The body of an opaque_auth."""
     handle = credential.handle
-    fixed = _FIXED.pack(VERSION_1, credential.gss_proc, credential.seq_num, credential.service, len(handle))
+    fixed = _FIXED.pack(RPCSEC_GSS_VERS_1, credential.gss_proc, credential.seq_num, credential.service, len(handle))
     return fixed + handle + bytes(-len(handle) & 3)
 
 
@@ -51,9 +50,9 @@ def parse_credential_untrusted(body: Buffer) -> Credential:
     """Take a credential apart, to its last octet. Raises `AuthRefused`."""
     try:
         version, gss_proc = _VERSION_AND_PROC.unpack_from(body)
-        if version != VERSION_1:
+        if version != RPCSEC_GSS_VERS_1:
             # In a creation request the version is not supported (5.2.3.2), else it is not the context's (5.3.3.3).
-            creating = gss_proc in (INIT, CONTINUE_INIT)
+            creating = gss_proc in (RPCSEC_GSS_INIT, RPCSEC_GSS_CONTINUE_INIT)
             stat = auth_stat.AUTH_REJECTEDCRED if creating else auth_stat.AUTH_BADCRED
             raise AuthRefused(stat, f"RPCSEC_GSS version {version}")
         _, _, seq_num, service, length = _FIXED.unpack_from(body)

@@ -1,13 +1,13 @@
 """The client's end of RPCSEC_GSS version 1 (RFC 2203): `GssFlavor`.
 
-One context is current, and new calls go out under it. It is replaced when the server has lost it, before it expires, and
-when its numbers or keys are used up; calls in flight end on the context that they were sent under. However many calls
-wait for a context, one of them makes it (the leader of the attempt) and the others share its outcome; if the leader is
-cancelled, another takes over.
+One context is current, and new calls go out under it. It is replaced when the server has lost it, before it expires,
+and when its numbers or keys are used up; calls in flight end on the context that they were sent under. However many
+calls wait for a context, one of them makes it (the leader of the attempt) and the others share its outcome; if the
+leader is cancelled, another takes over.
 
     no context       an extension (tickets) is asked first, then the full GSS exchange
-    both fail        the calls fail, unless the extension names a time from which it is worth another try: then they wait,
-                     give up the connection, and begin again on the next one, each until its own deadline
+    both fail        the calls fail, unless the extension names a time from which it is worth another try: then they
+                     wait, give up the connection, and begin again on the next one, each until its own deadline
     denied with      CREDPROBLEM or CTXPROBLEM: that context takes no more calls, the call is sent again (5.3.3.3)
     ... another      the call fails; a new context would not help
 """
@@ -19,12 +19,12 @@ from enum import Enum
 from typing import Final
 
 import trio
-from xdr import Buffer
 
-from rpcgss.gss.bodies import DATA, DESTROY, Credential, encode_credential, protect, unprotect, word
+from rpcgss.gss.bodies import Credential, encode_credential, protect, unprotect, word
 from rpcgss.gss.context import RPCSEC_GSS, ClientContext, Origin
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension
+from rpcgss.gss.gss_xdr import RPCSEC_GSS_DATA, RPCSEC_GSS_DESTROY
 from rpcgss.gss.initiation import CreationRefused, Initiation, require_demanded
 from rpcgss.gss.mechanism import GssapiProvider
 from rpcgss.gss.protection import MessageProtection
@@ -34,6 +34,7 @@ from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
 from rpcgss.rpc.messages import AcceptedReply, CallHeader, encode_auth, encode_call_header
 from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat, opaque_auth
 from rpcgss.rpc.work import ThreadWorker, Worker
+from xdr import Buffer
 
 PATIENCE: Final = 30.0
 """Seconds to wait for the reply to a creation request."""
@@ -67,8 +68,8 @@ class ClientEventKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ClientEvent:
-    """`at` is trio time. `origin` is the new context's (None: FAILED), or that of the lost one. `seconds`: how long making
-    it took; of RECOVERED, since the loss was noticed."""
+    """`at` is trio time. `origin` is the new context's (None: FAILED), or that of the lost one. `seconds`: how long
+    making it took; of RECOVERED, since the loss was noticed."""
 
     kind: ClientEventKind
     origin: Origin | None
@@ -177,7 +178,8 @@ class GssFlavor(ClientFlavor):
         return True
 
     async def aclose(self, link: Link | None) -> None:
-        """Tell the server that the contexts are done with (DESTROY, 5.4), within two seconds; no answer is insisted on."""
+        """Tell the server that the contexts are done with (DESTROY, 5.4), within two seconds; no answer is insisted
+        on."""
         contexts = [context for context in (*self._retired, self._current) if context is not None]
         self._current = None
         self._retired.clear()
@@ -349,7 +351,7 @@ class GssFlavor(ClientFlavor):
         self, header: CallHeader, arguments: Buffer, context: ClientContext, number: int
     ) -> "GssTransmission":
         service = self.demands.service
-        credential = encode_credential(Credential(DATA, number, service, context.handle))
+        credential = encode_credential(Credential(RPCSEC_GSS_DATA, number, service, context.handle))
         octets = encode_call_header(header, opaque_auth(RPCSEC_GSS, credential))
         size = len(octets) if service is GssService.NONE else len(octets) + len(arguments)
         mic, body = await context.guard.run(
@@ -360,7 +362,7 @@ class GssFlavor(ClientFlavor):
 
     async def _destroy(self, context: ClientContext, link: Link) -> None:
         number = context.window.take_last()
-        credential = Credential(DESTROY, number, self.demands.service, context.handle)
+        credential = Credential(RPCSEC_GSS_DESTROY, number, self.demands.service, context.handle)
 
         def seal(header: bytes) -> tuple[opaque_auth, Buffer]:
             mic, body = _sealed(context.protection, self.demands.service, number, header, b"")

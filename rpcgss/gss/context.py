@@ -1,5 +1,5 @@
-"""A context: handle, protection, window, principal and expiry. How it came to be, by a GSS exchange or by a ticket, makes
-no difference to the messages that it protects."""
+"""A context: handle, protection, window, principal and expiry. How it came to be, by a GSS exchange or by a ticket,
+makes no difference to the messages that it protects."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The server's side of context creation: INIT and CONTINUE_INIT (RFC 2203, 5.2).
 
-Failures of the mechanism are told as 5.2.3.1 says: accepted, with gss_major and gss_minor, neither handle nor token, and
-a null verifier. A request that is no creation request at all is refused with AUTH_BADCRED or GARBAGE_ARGS. Neither
+Failures of the mechanism are told as 5.2.3.1 says: accepted, with gss_major and gss_minor, neither handle nor token,
+and a null verifier. A request that is no creation request at all is refused with AUTH_BADCRED or GARBAGE_ARGS. Neither
 CREDPROBLEM nor CTXPROBLEM is an answer to a creation request (5.2.3.2).
 """
 
@@ -10,18 +10,20 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from xdr import DecodeError
-
 from rpcgss.gss.bodies import Credential, word
 from rpcgss.gss.context import RPCSEC_GSS, Context
 from rpcgss.gss.errors import GssError, SecurityError
 from rpcgss.gss.extension import Establishment, Grant, ServerExtension, ServerHost
-from rpcgss.gss.gss_xdr import rpc_gss_init_arg, rpc_gss_init_res
-from rpcgss.gss.provider import (
+from rpcgss.gss.gss_xdr import (
     GSS_S_COMPLETE,
     GSS_S_CONTINUE_NEEDED,
+    GSS_S_CREDENTIALS_EXPIRED,
     GSS_S_FAILURE,
     GSS_S_UNAUTHORIZED,
+    rpc_gss_init_arg,
+    rpc_gss_init_res,
+)
+from rpcgss.gss.provider import (
     Acceptor,
     GssFlag,
     SecurityContext,
@@ -31,8 +33,8 @@ from rpcgss.rpc.errors import AuthRefused, GarbageArguments
 from rpcgss.rpc.flavors import Answer, Connection
 from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
+from xdr import DecodeError
 
-GSS_S_CREDENTIALS_EXPIRED: Final = 0x000B0000
 MAX_ROUNDS: Final = 10
 """Creation requests that one context may take. krb5 needs one, SPNEGO two or three."""
 

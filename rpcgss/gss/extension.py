@@ -1,16 +1,17 @@
 """The two seams where something may plug in that makes contexts without a GSS exchange (fast re-authentication does).
 
 Nothing here is on the wire of RFC 2203: a server extension may append octets to the last reply of a context's creation
-and answer one more `gss_proc`; a client extension chooses the `seq_num` of creation requests (which servers must ignore,
-5.2.2), is shown octets that a server appended, and is asked before each full exchange whether it can do without.
+and answer one more `gss_proc`; a client extension chooses the `seq_num` of creation requests (which servers must
+ignore, 5.2.2), is shown octets that a server appended, and is asked before each full exchange whether it can do
+without.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rpcgss.gss.context import ClientContext
 from rpcgss.gss.bodies import Credential
+from rpcgss.gss.context import ClientContext
 from rpcgss.gss.provider import Demands, GssName, SecurityContext
 from rpcgss.gss.store import ContextStore
 from rpcgss.rpc.flavors import Answer, Connection, Link
@@ -83,9 +84,7 @@ class ServerExtension(ABC):
         """What to append to rpc_gss_init_res, if anything. An exception costs the grant, not the context."""
 
     @abstractmethod
-    async def reauthenticate(
-        self, call: ReceivedCall, credential: Credential, connection: Connection
-    ) -> Answer | None:
+    async def reauthenticate(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
         """Answer a call of `gss_proc`; None: drop it silently. Raises `AuthRefused` only."""
 
 

@@ -6,6 +6,7 @@ When the wait for a worker is cancelled the thread cannot be stopped: the contex
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar, TypeVarTuple
 
 import trio
@@ -84,7 +85,5 @@ class Guard:
 
 def _notify(token: trio.lowlevel.TrioToken, function: Callable[[object], None], visitor: object) -> None:
     """Tell the event loop from a worker thread, unless it is over."""
-    try:
+    with suppress(trio.RunFinishedError):
         token.run_sync_soon(function, visitor)
-    except trio.RunFinishedError:
-        pass

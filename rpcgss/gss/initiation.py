@@ -1,7 +1,8 @@
 """The client's side of context creation: the full GSS exchange (RFC 2203, 5.2).
 
-Nothing that the server says is believed before the MIC over its window has been verified with the new context's keys, and
-the context must be all that was demanded. What is wrong with it ends in `AuthenticationFailed`, whose text is for people.
+Nothing that the server says is believed before the MIC over its window has been verified with the new context's keys,
+and the context must be all that was demanded. What is wrong with it ends in `AuthenticationFailed`, whose text is for
+people.
 """
 
 import logging
@@ -10,16 +11,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import trio
-from xdr import Buffer, Cursor, DecodeError
 
-from rpcgss.gss.bodies import CONTINUE_INIT, INIT, Credential, encode_credential, word
+from rpcgss.gss.bodies import Credential, encode_credential, word
 from rpcgss.gss.context import RPCSEC_GSS, ClientContext
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension, Establishment
-from rpcgss.gss.gss_xdr import rpc_gss_init_arg, rpc_gss_init_res
-from rpcgss.gss.provider import (
+from rpcgss.gss.gss_xdr import (
     GSS_S_COMPLETE,
     GSS_S_CONTINUE_NEEDED,
+    RPCSEC_GSS_CONTINUE_INIT,
+    RPCSEC_GSS_INIT,
+    rpc_gss_init_arg,
+    rpc_gss_init_res,
+)
+from rpcgss.gss.provider import (
     SPNEGO,
     Demands,
     GssFlag,
@@ -31,6 +36,7 @@ from rpcgss.rpc.flavors import Link
 from rpcgss.rpc.messages import NULL_AUTH, AcceptedReply, DeniedReply, ReceivedReply
 from rpcgss.rpc.rpc_xdr import accept_stat, opaque_auth
 from rpcgss.rpc.work import Worker
+from xdr import Buffer, Cursor, DecodeError
 
 MAX_ROUNDS: Final = 10
 MAX_HANDLE: Final = 256
@@ -116,7 +122,7 @@ class _Exchange:
         raise AuthenticationFailed(f"no security context after {MAX_ROUNDS} creation requests")
 
     async def _request(self, token: bytes) -> tuple[AcceptedReply, rpc_gss_init_res, memoryview]:
-        gss_proc = CONTINUE_INIT if self._handle else INIT
+        gss_proc = RPCSEC_GSS_CONTINUE_INIT if self._handle else RPCSEC_GSS_INIT
         credential = Credential(gss_proc, self._offer, self._demands.service, self._handle)
         body = rpc_gss_init_arg(token).to_bytes()
 

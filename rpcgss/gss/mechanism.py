@@ -14,14 +14,21 @@ from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 from gssapi import raw
+from gssapi.raw.named_tuples import AcceptSecContextResult, UnwrapResult, WrapResult
 
 from rpcgss.gss.errors import AcceptorUnusable, BadMic, BadWrap, ContextExpired, GssError, ProtectionUnavailable
-from rpcgss.gss.protection import Buffer, MessageProtection
-from rpcgss.gss.provider import (
+from rpcgss.gss.gss_xdr import (
     GSS_S_BAD_NAME,
     GSS_S_COMPLETE,
+    GSS_S_CONTEXT_EXPIRED,
     GSS_S_DEFECTIVE_TOKEN,
     GSS_S_FAILURE,
+    GSS_S_NO_CONTEXT,
+    GSS_S_NO_CRED,
+    GSS_S_UNAVAILABLE,
+)
+from rpcgss.gss.protection import MessageProtection
+from rpcgss.gss.provider import (
     KRB5,
     SPNEGO,
     Acceptor,
@@ -31,12 +38,9 @@ from rpcgss.gss.provider import (
     Provider,
     SecurityContext,
 )
+from xdr import Buffer
 
 GSS_C_PRF_KEY_FULL: Final = 0
-GSS_S_CONTEXT_EXPIRED: Final = 0x000C0000
-GSS_S_NO_CONTEXT: Final = 0x00080000
-GSS_S_NO_CRED: Final = 0x00070000
-GSS_S_UNAVAILABLE: Final = 0x00100000
 
 ArgumentsP = ParamSpec("ArgumentsP")
 ResultT = TypeVar("ResultT")
@@ -146,7 +150,7 @@ class _GssapiContext(SecurityContext):
     def _finish(self) -> None:
         """Read everything about a context that has just become complete."""
         facts = _call(raw.inquire_context, self.context)
-        if facts.mech is None or facts.initiator_name is None or facts.target_name is None:
+        if facts.mech is None or facts.flags is None or facts.initiator_name is None or facts.target_name is None:
             raise GssError(GSS_S_FAILURE, 0, "the mechanism does not tell who the two ends are")
         self._flags = GssFlag(int(facts.flags) & int(_KNOWN_FLAGS))
         self._mechanism = facts.mech.dotted_form
@@ -203,7 +207,7 @@ class _GssapiAcceptorContext(_GssapiContext):
             self._require_accepted_name()
         return result.token or b""
 
-    def _first_step(self, token: bytes) -> "raw.AcceptSecContextResult":
+    def _first_step(self, token: bytes) -> AcceptSecContextResult:
         """The first credential that the token was meant for takes it."""
         for name, credentials in self._credentials:
             try:
@@ -215,7 +219,7 @@ class _GssapiAcceptorContext(_GssapiContext):
                 return result
         raise failure
 
-    def _step(self, token: bytes, credentials: raw.Creds | None) -> "raw.AcceptSecContextResult":
+    def _step(self, token: bytes, credentials: raw.Creds | None) -> AcceptSecContextResult:
         return _call(raw.accept_sec_context, token, credentials or self._credentials[0][1], self._context)
 
     def _require_accepted_name(self) -> None:
@@ -230,11 +234,11 @@ class _GssapiProtection(MessageProtection):
         self._owner = owner
 
     def mic(self, message: Buffer) -> bytes:
-        return _call(raw.get_mic, self._owner.context, bytes(message))
+        return _call(_get_mic, self._owner.context, bytes(message))
 
     def verify_mic(self, message: Buffer, mic: Buffer) -> None:
         try:
-            qop = raw.verify_mic(self._owner.context, bytes(message), bytes(mic))
+            qop = _verify_mic(self._owner.context, bytes(message), bytes(mic))
         except raw.GSSError as error:
             _raise_if_expired(error)
             raise BadMic("the MIC does not belong to the message") from error
@@ -242,14 +246,14 @@ class _GssapiProtection(MessageProtection):
             raise BadMic("the MIC has a quality of protection that nobody asked for")
 
     def wrap(self, message: Buffer) -> bytes:
-        result = _call(raw.wrap, self._owner.context, bytes(message), True)
+        result = _call(_wrap, self._owner.context, bytes(message), True)
         if not result.encrypted:
             raise ProtectionUnavailable("this context cannot encrypt")
         return result.message
 
     def unwrap(self, token: Buffer) -> bytes:
         try:
-            result = raw.unwrap(self._owner.context, bytes(token))
+            result = _unwrap(self._owner.context, bytes(token))
         except raw.GSSError as error:
             _raise_if_expired(error)
             raise BadWrap("the wrap token cannot be opened") from error
@@ -260,6 +264,11 @@ class _GssapiProtection(MessageProtection):
         return result.message
 
 
+# The stubs ask for the high-level context class, of which these functions know nothing.
+_get_mic: Final[Callable[[raw.SecurityContext, bytes], bytes]] = raw.get_mic  # type: ignore[assignment]
+_verify_mic: Final[Callable[[raw.SecurityContext, bytes, bytes], int]] = raw.verify_mic  # type: ignore[assignment]
+_wrap: Final[Callable[[raw.SecurityContext, bytes, bool], WrapResult]] = raw.wrap  # type: ignore[assignment]
+_unwrap: Final[Callable[[raw.SecurityContext, bytes], UnwrapResult]] = raw.unwrap  # type: ignore[assignment]
 _KNOWN_FLAGS: Final = GssFlag(0x1FF)
 
 

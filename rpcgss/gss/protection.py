@@ -1,9 +1,9 @@
 """One interface for the four message operations of GSS-API, whoever provides them (a mechanism, or AEAD keys)."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
-Buffer: TypeAlias = bytes | bytearray | memoryview
+from xdr import Buffer as Buffer
 
 
 class MessageProtection(ABC):

@@ -9,17 +9,11 @@ from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final
 
-from rpcgss.gss.protection import Buffer, MessageProtection
+from rpcgss.gss.protection import MessageProtection
+from xdr import Buffer
 
 KRB5: Final = "1.2.840.113554.1.2.2"
 SPNEGO: Final = "1.3.6.1.5.5.2"
-
-GSS_S_COMPLETE: Final = 0
-GSS_S_CONTINUE_NEEDED: Final = 1
-GSS_S_BAD_NAME: Final = 0x00020000
-GSS_S_DEFECTIVE_TOKEN: Final = 0x00090000
-GSS_S_FAILURE: Final = 0x000D0000
-GSS_S_UNAUTHORIZED: Final = 0x000F0000
 
 
 class GssService(IntEnum):
@@ -101,7 +95,8 @@ class SecurityContext(ABC):
 
     @abstractmethod
     def step(self, token: Buffer | None) -> bytes:
-        """Take the peer's token (None: the initiator begins), give the next one ("" = none). May block. Raises `GssError`."""
+        """Take the peer's token (None: the initiator begins), give the next one ("" = none). May block. Raises
+        `GssError`."""
 
     @property
     @abstractmethod

@@ -1,7 +1,7 @@
 """The server's end of RPCSEC_GSS version 1 (RFC 2203): `GssServerFlavor`.
 
-A DATA or DESTROY call is looked at in the order of 5.3.3.1, nothing changes before its header's MIC has been verified, and
-whatever had to be awaited is looked at again afterwards: the context may be gone, its number taken.
+A DATA or DESTROY call is looked at in the order of 5.3.3.1, nothing changes before its header's MIC has been
+verified, and whatever had to be awaited is looked at again afterwards: the context may be gone, its number taken.
 
     version, gss_proc, service, handle    AUTH_BADCRED; unknown handle: CREDPROBLEM; expired: CTXPROBLEM
     number too high                       CTXPROBLEM
@@ -19,22 +19,21 @@ from dataclasses import dataclass
 from typing import Final
 
 import trio
-from xdr import Buffer
 
-from rpcgss.gss import bodies
 from rpcgss.gss.bodies import Credential, parse_credential_untrusted, protect, unprotect, word
 from rpcgss.gss.context import RPCSEC_GSS, Context
 from rpcgss.gss.creation import Creation, CreationCounters
 from rpcgss.gss.errors import ContextExpired, SecurityError
 from rpcgss.gss.extension import ServerExtension, ServerHost
+from rpcgss.gss.gss_xdr import MAXSEQ, rpc_gss_proc_t
 from rpcgss.gss.provider import Acceptor, GssFlag, GssService
 from rpcgss.gss.store import ContextStore
-from rpcgss.gss.window import MAXSEQ
 from rpcgss.rpc.errors import AuthRefused, GarbageArguments
 from rpcgss.rpc.flavors import Answer, Connection, ServerFlavor, Session
 from rpcgss.rpc.messages import ReceivedCall
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import ThreadWorker, Worker
+from xdr import Buffer
 
 SEQ_WINDOW: Final = 512
 MAX_TOKEN: Final = 64 * 1024
@@ -68,7 +67,8 @@ class GssServerFlavor(ServerFlavor):
     """Takes RPCSEC_GSS calls. Their identity is a `GssIdentity`.
 
     acceptor     -- which service names to answer for, and with which keys (`mechanism.GssapiAcceptor`)
-    services     -- what calls may be protected by; others are refused with AUTH_TOOWEAK, a server's policy can ask for more
+    services     -- what calls may be protected by; others are refused with AUTH_TOOWEAK, a server's policy can ask
+                    for more
     store        -- the contexts; may be shared by flavors of one process
     extension    -- grants and honours tickets
     worker       -- where GSS calls that may take long are run
@@ -136,13 +136,13 @@ class GssServerFlavor(ServerFlavor):
         stays there."""
         credential = parse_credential_untrusted(call.credential.body)
         match credential.gss_proc:
-            case bodies.DATA:
+            case rpc_gss_proc_t.RPCSEC_GSS_DATA:
                 return await self._admit(call, credential)
-            case bodies.INIT:
+            case rpc_gss_proc_t.RPCSEC_GSS_INIT:
                 return await self._creation.begin(call, credential, connection)
-            case bodies.CONTINUE_INIT:
+            case rpc_gss_proc_t.RPCSEC_GSS_CONTINUE_INIT:
                 return await self._creation.resume(call, credential, connection)
-            case bodies.DESTROY:
+            case rpc_gss_proc_t.RPCSEC_GSS_DESTROY:
                 return await self._destroy(call, credential)
             case extended if self._extension is not None and extended == self._extension.gss_proc:
                 return await self._extension.reauthenticate(call, credential, connection)
@@ -162,8 +162,8 @@ class GssServerFlavor(ServerFlavor):
         return GssSession(context, service, credential.seq_num, self._worker, self.counters)
 
     async def _destroy(self, call: ReceivedCall, credential: Credential) -> Answer | None:
-        """DESTROY (5.4): header and number must be valid. There are no arguments, so what stands in their place counts for
-        nothing: some clients protect an empty body, some send none."""
+        """DESTROY (5.4): header and number must be valid. There are no arguments, so what stands in their place
+        counts for nothing: some clients protect an empty body, some send none."""
         if call.procedure != 0:
             raise AuthRefused(auth_stat.AUTH_BADCRED, "a control message for another procedure than 0")
         context = await self._verified(call, credential)
@@ -232,7 +232,8 @@ class GssServerFlavor(ServerFlavor):
 
 
 class GssSession(Session):
-    """One call under a context. It keeps the context's keys for its reply, whatever happens to the context meanwhile."""
+    """One call under a context. It keeps the context's keys for its reply, whatever happens to the context
+    meanwhile."""
 
     __slots__ = ("_counters", "_ended", "_seq_num", "_service", "_worker", "context")
 

@@ -1,8 +1,8 @@
 """A server's contexts: bounded, expiring, droppable.
 
-Three pools that cannot push each other out: exchanges *in the making* (more than one round trip), *unconfirmed* contexts
-(re-authenticated, nobody has used them yet, so a replay may have made them) and *established* ones. Protocol state only:
-trio's time comes in as `now`.
+Contexts live in two pools that cannot push each other out: *unconfirmed* ones (re-authenticated, nobody has used them
+yet, so a replay may have made them) and *established* ones. The exchanges in between are `creation`'s; their limits are
+here. Protocol state only: trio's time comes in as `now`.
 """
 
 import heapq
@@ -42,7 +42,8 @@ class StoreEvent:
 
 @dataclass(slots=True)
 class StoreCounters:
-    """Totals since the start. A context counts as established when it is made by an exchange or first used after a ticket."""
+    """Totals since the start. A context counts as established when it is made by an exchange or first used after a
+    ticket."""
 
     established_by_exchange: int = 0
     established_by_ticket: int = 0

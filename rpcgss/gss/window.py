@@ -2,7 +2,7 @@
 
 from typing import Final
 
-MAXSEQ: Final = 0x80000000
+from rpcgss.gss.gss_xdr import MAXSEQ
 
 
 class ReceiveWindow:
@@ -55,7 +55,9 @@ class SendWindow:
         self.size: Final = size
         self._next = first
         self._last: Final = last
-        self._unanswered: dict[int, int] = {}  # number -> connection; in rising order, as numbers are only added at the end
+        self._unanswered: dict[
+            int, int
+        ] = {}  # number -> connection; in rising order, as numbers are only added at the end
 
     @property
     def exhausted(self) -> bool:

@@ -12,11 +12,13 @@ from itertools import count
 from threading import Lock
 
 from rpcgss.gss.errors import BadMic, BadWrap, ContextExpired, GssError, ProtectionUnavailable
-from rpcgss.gss.protection import Buffer, MessageProtection
+from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import Acceptor, Demands, GssFlag, GssName, Provider, SecurityContext
+from xdr import Buffer
 
 FAKE = "1.3.6.1.4.1.99999.1"
 EVERYTHING = GssFlag.MUTUAL | GssFlag.CONF | GssFlag.INTEG | GssFlag.TRANS | GssFlag.PROT_READY
+ANYTHING = GssFlag(0x1FF)
 
 
 def fake_name(display: str) -> GssName:
@@ -166,14 +168,17 @@ class FakeInitiator(FakeContext):
             }
             self.transcript.append(json.dumps(first).encode())
             return self.transcript[-1]
-        answer = json.loads(bytes(token))
         self.transcript.append(bytes(token))
-        if not answer["done"]:
-            self.transcript.append(json.dumps({"more": len(self.transcript)}).encode())
-            return self.transcript[-1]
-        self.agreed = GssFlag(answer["flags"])
-        self.names = (fake_name(provider.name), fake_name(answer["acceptor"]))
-        self._finish(answer["key"])
+        try:
+            answer = json.loads(bytes(token))
+            if not answer["done"]:
+                self.transcript.append(json.dumps({"more": len(self.transcript)}).encode())
+                return self.transcript[-1]
+            self.agreed = GssFlag(answer["flags"])
+            self.names = (fake_name(provider.name), fake_name(answer["acceptor"]))
+            self._finish(answer["key"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise GssError(0x00090000, 7, "a token of something else") from error
         return b""
 
 
@@ -190,7 +195,7 @@ class FakeProvider(Provider):
         *,
         lifetime: int | None = 36000,
         flags: GssFlag = EVERYTHING,
-        allowed: GssFlag = GssFlag(0x1FF),
+        allowed: GssFlag = ANYTHING,
     ) -> None:
         self.name = name
         self.lifetime = lifetime
@@ -248,9 +253,7 @@ class FakeAcceptor(Acceptor):
     error      -- raised by each step while it is set
     """
 
-    def __init__(
-        self, *services: str, rounds: int = 1, lifetime: int | None = 36300, chosen_key: bytes = b""
-    ) -> None:
+    def __init__(self, *services: str, rounds: int = 1, lifetime: int | None = 36300, chosen_key: bytes = b"") -> None:
         self._names = [fake_name(service) for service in services or ("nfs@server",)]
         self.rounds = rounds
         self.lifetime = lifetime

@@ -113,7 +113,9 @@ def test_the_quota_of_a_chain() -> None:
 
 
 def test_first_use_confirms_once() -> None:
-    store, told, events = ContextStore(), [], []
+    store = ContextStore()
+    told: list[int] = []
+    events: list[StoreEvent] = []
     store.events.append(events.append)
     one = ticketed(b"chain")
     one.on_first_use = lambda: told.append(1)
@@ -138,7 +140,8 @@ def test_unused_contexts_are_forgotten_in_time() -> None:
 
 
 def test_drop_one_some_all() -> None:
-    store, events = ContextStore(), []
+    store = ContextStore()
+    events: list[StoreEvent] = []
     store.events.append(events.append)
     ones = [context() for _ in range(4)]
     for one in ones:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rpcgss.gss.window import MAXSEQ, ReceiveWindow, SendWindow
+from rpcgss.gss.gss_xdr import MAXSEQ
+from rpcgss.gss.window import ReceiveWindow, SendWindow
 
 
 class SetWindow:
@@ -62,7 +63,8 @@ def test_a_window_has_room(kind: type) -> None:
 @given(size=st.integers(1, 8), steps=st.lists(st.none() | st.integers(0, 12), max_size=80))
 def test_send_window_never_laps_an_unanswered_number(size: int, steps: list[int | None]) -> None:
     """None takes a number; n answers the n-th of those in flight, if there is one."""
-    window, flying, received = SendWindow(size), [], ReceiveWindow(size)
+    window, received = SendWindow(size), ReceiveWindow(size)
+    flying: list[int] = []
     for step in steps:
         if step is None:
             expected = not flying or window._next - min(flying) < size

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import trio
-from xdr import Buffer
 
 from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.server import GssServerFlavor
@@ -29,6 +28,7 @@ from rpcgss.rpc.messages import (
     parse_reply_untrusted,
 )
 from rpcgss.rpc.rpc_xdr import opaque_auth
+from xdr import Buffer
 
 PROGRAM, VERSION, PROCEDURE = 0x20000001, 1, 5
 
@@ -95,7 +95,9 @@ class Wire(Link):
         self.last_received = trio.current_time()
         return parse_reply_untrusted(self.incoming(reply))
 
-    async def call(self, flavor: GssFlavor, arguments: bytes = b"ping", *, tries: int = 8, procedure: int = PROCEDURE) -> bytes:
+    async def call(
+        self, flavor: GssFlavor, arguments: bytes = b"ping", *, tries: int = 8, procedure: int = PROCEDURE
+    ) -> bytes:
         """One call as a client makes it: sent again while the flavor says so. Raises the refusal."""
         header = CallHeader(next(self.xids), PROGRAM, VERSION, procedure)
         while True:
@@ -157,7 +159,7 @@ async def serve(
         return encode_denied(call.xid, refusal)
 
 
-def denial(reply: ReceivedReply) -> int:
+def denial(reply: ReceivedReply | None) -> int:
     """The auth_stat of a denied reply."""
     assert isinstance(reply, DeniedReply)
     assert isinstance(reply.refusal, AuthRefused)
