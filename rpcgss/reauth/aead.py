@@ -30,6 +30,7 @@ MIC_LENGTH: Final = 24
 
 _COUNTER_LENGTH: Final = 8
 _BLOCK: Final = 16
+_SEND, _RECEIVE = 0, 1
 _MIC_KIND: Final = bytes(4)
 _WRAP_KIND: Final = bytes((0, 0, 0, 1))
 
@@ -74,14 +75,14 @@ class AeadProtection(MessageProtection):
     parallel: ClassVar[bool] = True
     inline_limit: ClassVar[int] = 256 * 1024  # a tenth of a millisecond
 
-    __slots__ = ("_lock", "_next", "_process", "_receive", "_received", "_send", "_sent")
+    __slots__ = ("_ciphers", "_keys", "_lock", "_make", "_next", "_process", "_received", "_sent")
 
     def __init__(self, suite: int, keys: DerivedKeys, role: Role) -> None:
-        make = _CIPHERS[suite]
-        from_initiator, from_acceptor = make(keys.client_to_server), make(keys.server_to_client)
         initiator = role is Role.INITIATOR
-        self._send: Final = from_initiator if initiator else from_acceptor
-        self._receive: Final = from_acceptor if initiator else from_initiator
+        ours, theirs = keys.client_to_server, keys.server_to_client
+        self._keys: Final = (ours, theirs) if initiator else (theirs, ours)
+        self._make: Final = _CIPHERS[suite]
+        self._ciphers: tuple[Cipher, Cipher] | None = None
         self._lock: Final = threading.Lock()
         self._process: Final = _this_process()
         self._next = 0
@@ -95,31 +96,37 @@ class AeadProtection(MessageProtection):
 
     def mic(self, message: Buffer) -> bytes:
         counter = self._take_counter(len(message))
-        return counter + _seal(self._send, _MIC_KIND + counter, b"", message)
+        return counter + _seal(self._cipher(_SEND), _MIC_KIND + counter, b"", message)
 
     def verify_mic(self, message: Buffer, mic: Buffer) -> None:
         if len(mic) != MIC_LENGTH:
             raise BadMic(f"a MIC has {MIC_LENGTH} octets, not {len(mic)}")
         if self.exhausted:
             raise BadMic("the context is used up")
-        if _open(self._receive, _MIC_KIND, mic, message) is None:
+        if _open(self._cipher(_RECEIVE), _MIC_KIND, mic, message) is None:
             raise BadMic("MIC and message do not belong together")
         self._count_received(len(message))
 
     def wrap(self, message: Buffer) -> bytes:
         counter = self._take_counter(len(message))
-        return counter + _seal(self._send, _WRAP_KIND + counter, message, None)
+        return counter + _seal(self._cipher(_SEND), _WRAP_KIND + counter, message, None)
 
     def unwrap(self, token: Buffer) -> bytes:
         if len(token) < _COUNTER_LENGTH + _BLOCK:
             raise BadWrap("too short for a wrap token")
         if self.exhausted:
             raise BadWrap("the context is used up")
-        message = _open(self._receive, _WRAP_KIND, token, None)
+        message = _open(self._cipher(_RECEIVE), _WRAP_KIND, token, None)
         if message is None:
             raise BadWrap("a wrap token that does not open")
         self._count_received(len(message))
         return message
+
+    def _cipher(self, direction: int) -> Cipher:
+        """Made when first used: of a storm's contexts, many never are. Two threads may make it twice, to no harm."""
+        if self._ciphers is None:
+            self._ciphers = (self._make(self._keys[_SEND]), self._make(self._keys[_RECEIVE]))
+        return self._ciphers[direction]
 
     def _take_counter(self, octets: int) -> bytes:
         # Before the lock: a fork may have copied it locked, by a thread that the child does not have.

@@ -2,21 +2,21 @@
 open the ticket, check the authenticator, and only then believe a word of it."""
 
 import hmac
-import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
+from secrets import token_bytes
 from typing import Final
 
 import xdr
 from rpcgss.reauth.aead import AeadProtection, Role
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, RPCSEC_GSS
-from rpcgss.reauth.errors import NoGrant, Reason, Refused
+from rpcgss.reauth.errors import Reason, Refused
 from rpcgss.reauth.keyring import Key, KeySet
 from rpcgss.reauth.keys import KEY_LENGTH, NO_SHARED_SECRET, Buffer, authenticator, confirmation, derive
-from rpcgss.reauth.reauth_xdr import REAUTH_SHARE_SIZE, reauth_accept, reauth_arg, reauth_ok
+from rpcgss.reauth.reauth_xdr import REAUTH_SHARE_SIZE, reauth_accept, reauth_arg
 from rpcgss.reauth.shares import AVAILABLE, BadShare, Share
-from rpcgss.reauth.ticket import State, open_untrusted, seal
+from rpcgss.reauth.ticket import Plain, State, open_untrusted, seal
 
 _PROCEDURE: Final = 20
 """Offset of the procedure number in a call's header."""
@@ -34,7 +34,6 @@ class Accepted:
     verifier: bytes = field(repr=False)
     results: bytes = field(repr=False)
     protection: AeadProtection
-    lifetime: int
 
 
 class Request:
@@ -54,13 +53,13 @@ class Request:
         """What tells a byte-identical repeat."""
         return self._hash.digest()
 
-    def open(self, keys: KeySet, wall: float) -> State:
+    def open(self, keys: KeySet, wall: float) -> tuple[Plain, State]:
         """What the ticket says, once it is certain that the sender knows its session key."""
-        state = open_untrusted(self._argument.ticket, keys, wall)
-        expected = authenticator(state.session_key, self._header, memoryview(self._body)[:-KEY_LENGTH])
+        plain, state = open_untrusted(self._argument.ticket, keys, wall)
+        expected = authenticator(plain.session_key, self._header, memoryview(self._body)[:-KEY_LENGTH])
         if not hmac.compare_digest(expected, self._argument.authenticator):
             raise Refused(Reason.WRONG_AUTHENTICATOR)
-        return state
+        return plain, state
 
     def suite(self, supported: Sequence[int]) -> int:
         """The first suite of the client's that we have; those we do not know are skipped."""
@@ -70,26 +69,18 @@ class Request:
         raise Refused(Reason.NO_COMMON_SUITE)
 
     def accept(
-        self, state: State, suite: int, key: Key, scope: str, *, handle: bytes, seq_window: int, wall: float
+        self, plain: Plain, suite: int, key: Key, scope: str, *, handle: bytes, seq_window: int, lifetime: int
     ) -> Accepted:
         """Make the reply and the context's keys. `key` seals the next ticket, `handle` has never been used."""
         server_share, shared_secret = self._agree()
-        accept = reauth_accept(handle, seq_window, suite, secrets.token_bytes(KEY_LENGTH), server_share)
+        accept = reauth_accept(handle, seq_window, suite, token_bytes(KEY_LENGTH), server_share).to_bytes()
         transcript = self._hash.copy()
-        transcript.update(accept.to_bytes())
-        keys = derive(state.session_key, transcript.digest(), shared_secret)
-        try:
-            ticket = seal(replace(state, session_key=keys.session_key), key, scope)
-        except NoGrant:
-            raise Refused(Reason.UNAVAILABLE) from None
-        lifetime = int(state.expiry - wall)
-        results = reauth_ok(accept, ticket, lifetime).to_bytes()
-        return Accepted(
-            verifier=confirmation(keys, results),
-            results=results,
-            protection=AeadProtection(suite, keys, Role.ACCEPTOR),
-            lifetime=lifetime,
-        )
+        transcript.update(accept)
+        keys = derive(plain.session_key, transcript.digest(), shared_secret)
+        ticket = seal(plain.next(keys.session_key), key, scope)
+        # reauth_ok is these three, one behind the other.
+        results = b"".join((accept, ticket.to_bytes(), lifetime.to_bytes(4)))
+        return Accepted(confirmation(keys, results), results, AeadProtection(suite, keys, Role.ACCEPTOR))
 
     def _agree(self) -> tuple[bytes, bytes]:
         """Our share and the common secret, if a share was sent."""

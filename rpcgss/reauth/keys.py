@@ -68,9 +68,7 @@ def grant_mac(sk: bytes, granted: Buffer) -> bytes:
 def authenticator(sk: bytes, header: Buffer, argument: Buffer) -> bytes:
     """Proof that the sender of a request knows SK. `header` runs from xid through the credential (RFC 2203, 5.3.1),
     `argument` is reauth_arg up to its authenticator."""
-    mac = hmac.new(expand(sk, b"FRA1 authenticator"), header, "sha256")
-    mac.update(argument)
-    return mac.digest()
+    return hmac.digest(expand(sk, b"FRA1 authenticator"), b"".join((header, argument)), "sha256")
 
 
 def derive(sk: bytes, transcript: bytes, shared_secret: bytes = NO_SHARED_SECRET) -> DerivedKeys:

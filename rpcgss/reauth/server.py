@@ -22,15 +22,15 @@ from rpcgss.gss.extension import Establishment, Grant, ServerExtension, ServerHo
 from rpcgss.gss.provider import GssFlag, GssName
 from rpcgss.gss.store import StoreEvent, StoreEventKind
 from rpcgss.gss.window import ReceiveWindow
-from rpcgss.reauth.aead import SUITES
-from rpcgss.reauth.answer import Accepted, read_untrusted
+from rpcgss.reauth.aead import SUITES, AeadProtection
+from rpcgss.reauth.answer import read_untrusted
 from rpcgss.reauth.errors import NoGrant, Reason, Refused
 from rpcgss.reauth.grant import MAX_LIFETIME, check_grantable, encode_grant
 from rpcgss.reauth.keyring import KeySet, KeySource
 from rpcgss.reauth.keys import session_key
 from rpcgss.reauth.reauth_xdr import FRA1
 from rpcgss.reauth.replies import Replies
-from rpcgss.reauth.ticket import CHAIN_LENGTH, State, seal
+from rpcgss.reauth.ticket import CHAIN_LENGTH, Plain, State, seal
 from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.flavors import Answer, Connection
 from rpcgss.rpc.messages import ReceivedCall
@@ -136,10 +136,10 @@ class TicketServer(ServerExtension):
         except (NoGrant, SecurityError) as error:
             self.counters.not_granted += 1
             logger.debug("no ticket for %s: %s", connection.peer, error)
-            self._tell(ReauthEvent(ReauthEventKind.NOT_GRANTED, establishment.security.initiator.display, str(error)))
+            self._tell(ReauthEventKind.NOT_GRANTED, establishment.security.initiator, str(error))
             return Grant()
         self.counters.granted += 1
-        self._tell(ReauthEvent(ReauthEventKind.GRANTED, establishment.security.initiator.display))
+        self._tell(ReauthEventKind.GRANTED, establishment.security.initiator)
         return grant
 
     async def reauthenticate(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
@@ -148,7 +148,7 @@ class TicketServer(ServerExtension):
             return self._reauthenticate(call)
         except Refused as refusal:
             self.counters.refused[refusal.reason] += 1
-            self._tell(ReauthEvent(ReauthEventKind.REFUSED, reason=refusal.reason))
+            self._tell(ReauthEventKind.REFUSED, reason=refusal.reason)
             raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, refusal.reason) from refusal
 
     def check_keyring(self) -> None:
@@ -179,7 +179,6 @@ class TicketServer(ServerExtension):
             raise NoGrant("a service that is not answered for after a restart")
         sk = session_key(security.prf, establishment.tokens)
         state = State(
-            session_key=sk,
             initiator=security.initiator,
             mechanism=security.mechanism,
             acceptor_digest=service,
@@ -189,7 +188,7 @@ class TicketServer(ServerExtension):
             chain=secrets.token_bytes(CHAIN_LENGTH),
             application=b"" if self._application is None else self._application(establishment),
         )
-        ticket = seal(state, key, keys.scope)
+        ticket = seal(Plain.of(sk, state), key, keys.scope)
         octets = encode_grant(sk, establishment.handle, establishment.seq_window, ticket, lifetime)
         return Grant(octets, state.chain, state.application)
 
@@ -197,7 +196,7 @@ class TicketServer(ServerExtension):
         host = self._attached
         wall, keys = host.wall(), self._keys()
         request = read_untrusted(call.header, (call.verifier.flavor, call.verifier.body), call.body)
-        state = request.open(keys, wall)
+        plain, state = request.open(keys, wall)
         digest = request.digest
         repeat = self._replies.find(digest)
         if repeat is not None:
@@ -211,22 +210,24 @@ class TicketServer(ServerExtension):
         key = keys.current(wall)
         if key is None:
             raise Refused(Reason.UNAVAILABLE)
-        handle = host.store.new_handle()
-        accepted = request.accept(state, suite, key, keys.scope, handle=handle, seq_window=host.seq_window, wall=wall)
+        handle, lifetime = host.store.new_handle(), int(state.expiry - wall)
+        accepted = request.accept(
+            plain, suite, key, keys.scope, handle=handle, seq_window=host.seq_window, lifetime=lifetime
+        )
         answer = Answer(opaque_auth(auth_flavor.RPCSEC_GSS, accepted.verifier), accepted.results)
-        host.store.add_unconfirmed(self._context(handle, state, acceptor, accepted), host.clock())
+        host.store.add_unconfirmed(self._context(handle, state, acceptor, accepted.protection, lifetime), host.clock())
         self._replies.remember(digest, handle, answer)
         self.counters.accepted += 1
-        self._tell(ReauthEvent(ReauthEventKind.ACCEPTED, state.initiator.display))
+        self._tell(ReauthEventKind.ACCEPTED, state.initiator)
         return answer
 
     def _repeat(self, reply: Answer | None) -> Answer | None:
         if reply is None:
             self.counters.dropped += 1
-            self._tell(ReauthEvent(ReauthEventKind.DROPPED))
+            self._tell(ReauthEventKind.DROPPED)
         else:
             self.counters.repeated += 1
-            self._tell(ReauthEvent(ReauthEventKind.REPEATED))
+            self._tell(ReauthEventKind.REPEATED)
         return reply
 
     def _ask_application(self, state: State, wall: float) -> None:
@@ -240,18 +241,20 @@ class TicketServer(ServerExtension):
         if not allowed:
             raise Refused(Reason.NOT_ALLOWED)
 
-    def _context(self, handle: bytes, state: State, acceptor: GssName, accepted: Accepted) -> Context:
+    def _context(
+        self, handle: bytes, state: State, acceptor: GssName, protection: AeadProtection, lifetime: int
+    ) -> Context:
         host = self._attached
         return Context(
             handle=handle,
-            protection=accepted.protection,
+            protection=protection,
             window=ReceiveWindow(host.receive_window),
             initiator=state.initiator,
             acceptor=acceptor,
             mechanism=state.mechanism,
             flags=state.flags,
             established=state.established,
-            expiry=host.clock() + accepted.lifetime,
+            expiry=host.clock() + lifetime,
             origin=Origin.TICKET,
             chain=state.chain,
             application=state.application,
@@ -263,7 +266,7 @@ class TicketServer(ServerExtension):
             self._replies.settled(event.context.handle)
         if event.kind is StoreEventKind.REAUTHENTICATED:
             self.counters.reauthenticated += 1
-            self._tell(ReauthEvent(ReauthEventKind.REAUTHENTICATED, event.context.initiator.display))
+            self._tell(ReauthEventKind.REAUTHENTICATED, event.context.initiator)
 
     def _keys(self) -> KeySet:
         keys = self._keyring.keys()
@@ -281,6 +284,6 @@ class TicketServer(ServerExtension):
             raise RuntimeError("not attached to a server flavor")
         return self._host
 
-    def _tell(self, event: ReauthEvent) -> None:
+    def _tell(self, kind: ReauthEventKind, principal: GssName | None = None, reason: str | None = None) -> None:
         for listener in self.events:
-            listener(event)
+            listener(ReauthEvent(kind, None if principal is None else principal.display, reason))

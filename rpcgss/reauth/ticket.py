@@ -8,6 +8,7 @@ in as associated data. A ticket is opened under the key that it names and never 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -17,7 +18,7 @@ import xdr
 from rpcgss.gss.provider import GssFlag, GssName
 from rpcgss.reauth.errors import NoGrant, Reason, Refused
 from rpcgss.reauth.keyring import CLOCK_SKEW, Key, KeySet
-from rpcgss.reauth.keys import ticket_key
+from rpcgss.reauth.keys import KEY_LENGTH, ticket_key
 from rpcgss.reauth.reauth_xdr import REAUTH_MAX_SEALED, REAUTH_STATE_FORMAT, reauth_state, reauth_ticket
 
 SALT_LENGTH: Final = 16
@@ -27,24 +28,24 @@ PADDING: Final = 32
 """The state is padded to a multiple of so many octets, so that a ticket's length says little of the principal's."""
 
 _NONCE: Final = bytes(12)
+_KEY_BEGINS: Final = 4  # behind the format
+_KEY_ENDS: Final = _KEY_BEGINS + KEY_LENGTH
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class State:
-    """What a ticket carries from one context to the next.
+    """What a ticket carries from one context to the next besides SK. Nothing in it ever changes along a chain.
 
-    session_key     -- SK
     initiator       -- principal; its exported name is the mechanism's own, never a negotiating pseudo-mechanism's
     mechanism       -- dotted object identifier
     acceptor_digest -- SHA-256 of the acceptor's exported name
     flags           -- what the GSS context at the bottom had agreed
-    established     -- wall time of that context, whole seconds since 1970; never changes along the chain
-    expiry          -- wall time; never changes along the chain
+    established     -- wall time of that context, whole seconds since 1970
+    expiry          -- wall time
     chain           -- 16 octets common to all contexts that follow from that one
     application     -- the application's own octets, at most 256
     """
 
-    session_key: bytes = field(repr=False)
     initiator: GssName
     mechanism: str
     acceptor_digest: bytes
@@ -64,43 +65,63 @@ class State:
             raise Refused(Reason.REVOKED)
 
 
-def seal(state: State, key: Key, scope: str, *, random: Callable[[int], bytes] = secrets.token_bytes) -> reauth_ticket:
-    """A ticket for `state` under `key`. Raises NoGrant if the state does not fit."""
-    plain = _padded(_serialised(state))
+@dataclass(slots=True)
+class Plain:
+    """A ticket's content. All but the session key stays the same along a chain, so the octets are kept as they are."""
+
+    session_key: bytes = field(repr=False)
+    head: bytes = field(repr=False)
+    tail: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, session_key: bytes, state: State) -> "Plain":
+        """Raises NoGrant if the state does not fit into a ticket."""
+        octets = _serialised(session_key, state)
+        return cls(session_key, octets[:_KEY_BEGINS], octets[_KEY_ENDS:] + bytes(-len(octets) % PADDING))
+
+    def next(self, session_key: bytes) -> "Plain":
+        """The content of the next ticket of the chain."""
+        return Plain(session_key, self.head, self.tail)
+
+
+def seal(plain: Plain, key: Key, scope: str, *, random: Callable[[int], bytes] = secrets.token_bytes) -> reauth_ticket:
+    """A ticket under `key`. Raises NoGrant if it would be too long."""
     salt = random(SALT_LENGTH)
-    sealed = salt + AESGCM(ticket_key(key.secret, salt)).encrypt(_NONCE, plain, _bound(key.index, scope))
+    octets = b"".join((plain.head, plain.session_key, plain.tail))
+    sealed = salt + AESGCM(ticket_key(key.secret, salt)).encrypt(_NONCE, octets, _bound(key.index, scope))
     if len(sealed) > REAUTH_MAX_SEALED:
         raise NoGrant("the state does not fit into a ticket")
     return reauth_ticket(key.index, sealed)
 
 
-def open_untrusted(ticket: reauth_ticket, keys: KeySet, wall: float) -> State:
-    """The state in `ticket`. Raises Refused: no such key, or not sealed with it for this scope. Looks at no times."""
+def open_untrusted(ticket: reauth_ticket, keys: KeySet, wall: float) -> tuple[Plain, State]:
+    """What is in `ticket`. Raises Refused: no such key, or not sealed with it for this scope. Looks at no times."""
     key = keys.find(ticket.key_index, wall)
     if key is None:
         raise Refused(Reason.UNKNOWN_KEY)
     salt, box = ticket.sealed[:SALT_LENGTH], ticket.sealed[SALT_LENGTH:]
-    if len(salt) < SALT_LENGTH or len(box) < TAG_LENGTH:
+    if len(box) < TAG_LENGTH:
         raise Refused(Reason.FORGED_TICKET)
     try:
-        plain = AESGCM(ticket_key(key.secret, salt)).decrypt(_NONCE, box, _bound(key.index, keys.scope))
-        return _parsed(plain)
+        octets = AESGCM(ticket_key(key.secret, salt)).decrypt(_NONCE, box, _bound(key.index, keys.scope))
+        return _parsed(octets)
     except (InvalidTag, xdr.DecodeError, ValueError):
         raise Refused(Reason.FORGED_TICKET) from None
 
 
+@lru_cache(maxsize=256)
 def _bound(index: int, scope: str) -> bytes:
     """Associated data: a ticket is good under one index and in one scope."""
     name = scope.encode("utf-8", "surrogateescape")
     return b"FRA1 ticket" + index.to_bytes(4) + len(name).to_bytes(4) + name + bytes(-len(name) % 4)
 
 
-def _serialised(state: State) -> bytes:
+def _serialised(session_key: bytes, state: State) -> bytes:
     name = state.initiator
     try:
         return reauth_state(
             format=REAUTH_STATE_FORMAT,
-            session_key=state.session_key,
+            session_key=session_key,
             principal=name.exported,
             display="" if display_in(name.exported) == name.display else name.display,
             mechanism=state.mechanism,
@@ -115,28 +136,24 @@ def _serialised(state: State) -> bytes:
         raise NoGrant("the state does not fit into a ticket") from None
 
 
-def _parsed(plain: bytes) -> State:
+def _parsed(octets: bytes) -> tuple[Plain, State]:
     """Only what this code or a fellow's sealed gets here; a newer format is refused, not misread."""
-    cursor = xdr.Cursor(plain)
-    state = reauth_state.decode(cursor)
+    cursor = xdr.Cursor(octets)
+    sealed = reauth_state.decode(cursor)
     padding = cursor.rest()
-    if state.format != REAUTH_STATE_FORMAT or len(padding) >= PADDING or any(padding):
+    if sealed.format != REAUTH_STATE_FORMAT or len(padding) >= PADDING or any(padding):
         raise ValueError("not a state of this format")
-    return State(
-        session_key=state.session_key,
-        initiator=GssName(state.display or display_in(state.principal) or "", state.principal),
-        mechanism=state.mechanism,
-        acceptor_digest=state.acceptor,
-        flags=GssFlag(state.flags),
-        established=state.established,
-        expiry=state.expiry,
-        chain=state.chain,
-        application=state.application,
+    state = State(
+        initiator=GssName(sealed.display or display_in(sealed.principal) or "", sealed.principal),
+        mechanism=sealed.mechanism,
+        acceptor_digest=sealed.acceptor,
+        flags=GssFlag(sealed.flags),
+        established=sealed.established,
+        expiry=sealed.expiry,
+        chain=sealed.chain,
+        application=sealed.application,
     )
-
-
-def _padded(plain: bytes) -> bytes:
-    return plain + bytes(-len(plain) % PADDING)
+    return Plain(sealed.session_key, octets[:_KEY_BEGINS], octets[_KEY_ENDS:]), state
 
 
 def display_in(exported: bytes) -> str | None:
