@@ -140,8 +140,7 @@ async def _serve(server: NfsServer, host: str, port: int, status: Path | None) -
     listeners = await listen_tcp(port, host)
     async with stopping_on_signals(server.rpc), trio.open_nursery() as nursery:
         nursery.start_soon(_keep_watch, server, status)
-        place = ":".join(map(str, listeners[0].socket.getsockname()[:2]))
-        click.echo(f"listening on {place}: {server.files.directory} as {EXPORT}")
+        click.echo(f"listening on {_place(listeners[0])}: {server.files.directory} as {EXPORT}")
         await server.rpc.serve(listeners, drain_seconds=DRAIN_SECONDS)
         nursery.cancel_scope.cancel()
 
@@ -153,7 +152,19 @@ async def _keep_watch(server: NfsServer, status: Path | None) -> None:
         if status is not None:
             with trio.open_signal_receiver(signal.SIGUSR1) as arrivals:
                 async for _ in arrivals:
-                    write_status(server, status)
+                    _try_to_write_status(server, status)
+
+
+def _try_to_write_status(server: NfsServer, path: Path) -> None:
+    try:
+        write_status(server, path)
+    except OSError as problem:
+        logging.warning("cannot write the counters: %s", problem)
+
+
+def _place(listener: trio.SocketListener) -> str:
+    host, port = listener.socket.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _tickets(keyring: Path | None, state: Path, make: bool) -> TicketServer:
