@@ -25,10 +25,12 @@ from rpcgss.rpc.errors import (
     ProcedureUnavailable,
     ProgramMismatch,
     ProgramUnavailable,
+    RpcError,
     ServerFault,
 )
 from rpcgss.rpc.flavors import Answer, Connection, Identity, ServerFlavor, Session
 from rpcgss.rpc.messages import (
+    NULL_AUTH,
     ReceivedCall,
     encode_denied,
     encode_not_executed,
@@ -218,6 +220,15 @@ class Server:
             self.counters.refused += 1
             _log.info("%s: %s", connection.peer, refusal)
             return [encode_denied(message_xid(record) or 0, refusal)]
+        except NotExecuted as refusal:  # a control message that does not parse: there is no context to verify by
+            self.counters.refused += 1
+            _log.info("%s: %s", connection.peer, refusal)
+            return [encode_not_executed(message_xid(record) or 0, NULL_AUTH, refusal)]
+        except BadMessage:
+            raise
+        except RpcError as error:  # a reply that cannot be protected must not leave at all (RFC 2203, 5.3.3.4)
+            _log.warning("%s: no reply: %s", connection.peer, error)
+            return None
 
     async def _reply(self, call: ReceivedCall, session: Session, connection: Connection) -> list[Buffer]:
         """The reply to a verified call. Raises `Denied`."""
