@@ -126,7 +126,7 @@ class GssFlavor(ClientFlavor):
         self._extension: Final = extension
         self._worker: Final = worker or ThreadWorker()
         self._initiation: Final = Initiation(
-            provider or GssapiProvider(), self.demands, extension, self._worker, patience
+            provider or GssapiProvider(), self.demands, extension, self._worker, patience, trio.current_time
         )
         self._current: ClientContext | None = None
         self._renew_at: float | None = None
@@ -267,7 +267,11 @@ class GssFlavor(ClientFlavor):
     async def _exchange(self, header: CallHeader, link: Link) -> ClientContext:
         carried = self._carrier == link.serial
         self._carrier = max(self._carrier, link.serial)
-        return await self._initiation.run(header.program, header.version, link, carried_context=carried)
+        try:
+            return await self._initiation.run(header.program, header.version, link, carried_context=carried)
+        except trio.TooSlowError as error:
+            target = self.demands.target
+            raise AuthenticationFailed(f"no security context with {target}: the server does not answer") from error
 
     async def _wait_for_another_connection(self, failure: AuthenticationFailed, link: Link) -> None:
         """Raises `ConnectionLost` once it is worth another try on a new connection; returns if it never is."""

@@ -12,6 +12,7 @@ from rpcgss.gss.guard import Guard
 from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import GssFlag, GssName, GssService
 from rpcgss.gss.window import ReceiveWindow, SendWindow
+from rpcgss.rpc.errors import ConnectionLost
 from rpcgss.rpc.flavors import Identity
 
 RPCSEC_GSS: Final = 6
@@ -191,15 +192,19 @@ class ClientContext:
     async def take_number(self, serial: int) -> int | None:
         """Wait for room in the window, take the next number for a call on connection `serial`.
 
-        None: the context takes no more calls. Cancelled: no number is taken.
+        None: the context takes no more calls. Raises `ConnectionLost` once calls go out on a later connection.
+        Cancelled: no number is taken.
         """
         self._follow(serial)
         if not self.spent and self._lot:
             await self._lot.park()  # others came first
-        while not self.spent and not self.window.open:
+        while not self.spent and serial == self._serial and not self.window.open:
             await self._lot.park()
         if self.spent:
             return None
+        if serial < self._serial:
+            self._wake()
+            raise ConnectionLost("calls go out on another connection now")
         number = self.window.take(serial)
         self._wake()
         return number
@@ -224,11 +229,12 @@ class ClientContext:
         return not self.alive or self.window.exhausted or self.protection.exhausted
 
     def _follow(self, serial: int) -> None:
-        """On a new connection the numbers of the old one must not hold up the window."""
+        """On a new connection the numbers of the old one must not hold up the window, nor must those who wait to send
+        on the old one."""
         if serial > self._serial:
             self._serial = serial
             self.window.give_up_before(serial)
-            self._wake()
+            self._lot.unpark_all()
 
     def _wake(self) -> None:
         """One at a time: each that takes a number calls the next, if there is room. A spent context sends all away."""

@@ -7,10 +7,9 @@ people.
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-
-import trio
 
 from rpcgss.gss.bodies import Credential, encode_credential, word
 from rpcgss.gss.context import RPCSEC_GSS, ClientContext
@@ -58,6 +57,7 @@ class Initiation:
     """One flavor's way to make contexts by GSS exchanges.
 
     patience -- seconds to wait for the reply to each creation request
+    clock    -- trio's
     """
 
     provider: Provider
@@ -65,13 +65,15 @@ class Initiation:
     extension: ClientExtension | None
     worker: Worker
     patience: float
+    clock: Callable[[], float]
+    wall: Callable[[], float] = time.time
 
     async def run(self, program: int, version: int, link: Link, *, carried_context: bool) -> ClientContext:
         """Make a context that is all that the demands say, by calls on `link`.
 
         Raises `AuthenticationFailed` (`CreationRefused` if the server denied it), `ConnectionLost`, and what the server
-        says of the program: `ProgramUnavailable`, `ProgramMismatch`. Cancelled: nothing is kept; the server may have a
-        context that nobody will use.
+        says of the program: `ProgramUnavailable`, `ProgramMismatch`; `trio.TooSlowError` of a silent server. Cancelled:
+        nothing is kept; the server may have a context that nobody will use.
         """
         offer = 0
         if self.extension is not None:
@@ -81,10 +83,6 @@ class Initiation:
             return await exchange.run()
         except SecurityError as error:
             raise AuthenticationFailed(f"no security context with {self.demands.target}: {error}") from error
-        except trio.TooSlowError as error:
-            raise AuthenticationFailed(
-                f"no security context with {self.demands.target}: the server does not answer"
-            ) from error
 
 
 class _Exchange:
@@ -182,7 +180,7 @@ class _Exchange:
         protection.verify_mic(word(seq_window), reply.verifier.body)
         if not seq_window:
             raise AuthenticationFailed("the server gives an empty window")
-        now, lifetime = trio.current_time(), security.lifetime
+        now, lifetime = self._initiation.clock(), security.lifetime
         await self._show_grant(security, seq_window, lifetime, now, trailing)
         return ClientContext(
             handle=self._handle,
@@ -211,7 +209,7 @@ class _Exchange:
             seq_window=seq_window,
             lifetime=lifetime,
             now=now,
-            wall=time.time(),
+            wall=self._initiation.wall(),
         )
         try:
             await extension.receive_grant(trailing, establishment, self._demands, self._link)
