@@ -11,7 +11,7 @@ The receiver does not order counters: RPCSEC_GSS has sequence numbers of its own
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import ClassVar, Final, NoReturn, Protocol
 
@@ -63,6 +63,14 @@ def _available(make: Callable[[bytes], Cipher]) -> bool:
 
 SUITES: Final = tuple(suite for suite, make in _CIPHERS.items() if _available(make))
 """The suites that this machine has, preferred first."""
+
+
+def require_suites(wanted: Sequence[int]) -> tuple[int, ...]:
+    """Those of `wanted` that this machine has, in the same order. Raises ValueError if there are none."""
+    suites = tuple(suite for suite in wanted if suite in SUITES)
+    if not suites:
+        raise ValueError("none of these suites is to be had on this machine")
+    return suites
 
 
 class AeadProtection(MessageProtection):

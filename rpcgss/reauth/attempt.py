@@ -89,7 +89,7 @@ class Attempt:
             raise NotAccepted("the reply does not parse") from None
         if flavor != RPCSEC_GSS or len(verifier) != KEY_LENGTH:
             raise NotAccepted("the reply has no verifier of ours")
-        if accept.suite not in self._offered:
+        if accept.suite not in self._offered or accept.suite not in SUITES:
             raise NotAccepted("a suite that was not offered")
         if not accept.handle or not accept.seq_window or not answer.lifetime or not answer.ticket.sealed:
             raise NotAccepted("an empty handle, window, lifetime or ticket")

@@ -17,7 +17,7 @@ from rpcgss.gss.context import ClientContext, Origin
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension, Establishment
 from rpcgss.gss.provider import SPNEGO, Demands, GssFlag
-from rpcgss.reauth.aead import SUITES
+from rpcgss.reauth.aead import SUITES, require_suites
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, Attempt, Renewal
 from rpcgss.reauth.errors import NoGrant, NotAccepted, TicketStoreError
 from rpcgss.reauth.grant import check_grantable, read_grant_untrusted
@@ -128,7 +128,7 @@ class TicketClient(ClientExtension):
                   there before the first GSS exchange, the flavor's credentials must name the principal in full
                   ("alice@REALM")
     share      -- ask for forward secrecy (X25519), at some 100 µs on either side
-    suites     -- numbers of those to offer, preferred first
+    suites     -- numbers of those to offer, preferred first; ValueError if this machine has none of them
     wall_clock -- seconds since 1970, for the expiry of tickets
     """
 
@@ -143,7 +143,7 @@ class TicketClient(ClientExtension):
         self.counters: Final = TicketClientCounters()
         self._store: Final = store
         self._share: Final = share
-        self._suites: Final = tuple(suites)
+        self._suites: Final = require_suites(suites)
         self._wall: Final = wall_clock
         self._flavors: Final[dict[int, _Flavor]] = {}
 

@@ -78,7 +78,8 @@ class reauth_ticket(_Value):
         if length > 1024 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 1024)
         end = position + length
-        value.sealed = bytes(data[position:end])
+        chunk = data[position:end]
+        value.sealed = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -148,7 +149,8 @@ class reauth_grant_covered(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.handle = bytes(data[position:end])
+        chunk = data[position:end]
+        value.handle = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -211,7 +213,8 @@ class reauth_request(_Value):
         if length > 32 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 32)
         end = position + length
-        value.client_share = bytes(data[position:end])
+        chunk = data[position:end]
+        value.client_share = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -272,7 +275,8 @@ class reauth_arg(_Value):
         if length > 32 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 32)
         end = position + length
-        value.client_share = bytes(data[position:end])
+        chunk = data[position:end]
+        value.client_share = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -323,7 +327,8 @@ class reauth_accept(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        value.handle = bytes(data[position:end])
+        chunk = data[position:end]
+        value.handle = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -334,7 +339,8 @@ class reauth_accept(_Value):
         if length > 32 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 32)
         end = position + length
-        value.server_share = bytes(data[position:end])
+        chunk_2 = data[position:end]
+        value.server_share = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -445,7 +451,8 @@ class reauth_state(_Value):
         if length > 1000 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 1000)
         end = position + length
-        value.principal = bytes(data[position:end])
+        chunk = data[position:end]
+        value.principal = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -485,7 +492,8 @@ class reauth_state(_Value):
         if length > 256 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 256)
         end = position + length
-        value.application = bytes(data[position:end])
+        chunk_2 = data[position:end]
+        value.application = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
         position = end
         if length & 3:
             position += 4 - (length & 3)

@@ -22,7 +22,7 @@ from rpcgss.gss.extension import Establishment, Grant, ServerExtension, ServerHo
 from rpcgss.gss.provider import GssFlag, GssName
 from rpcgss.gss.store import StoreEvent, StoreEventKind
 from rpcgss.gss.window import ReceiveWindow
-from rpcgss.reauth.aead import SUITES, AeadProtection
+from rpcgss.reauth.aead import SUITES, AeadProtection, require_suites
 from rpcgss.reauth.answer import read_untrusted
 from rpcgss.reauth.errors import NoGrant, Reason, Refused
 from rpcgss.reauth.grant import MAX_LIFETIME, check_grantable, encode_grant
@@ -90,7 +90,7 @@ class TicketServer(ServerExtension):
     delegation_expendable -- True: the application can do without delegated credentials, which a ticket cannot carry, so
                           contexts that have some get tickets too
     longest_life       -- seconds; the keyring has a limit too, the shorter counts
-    suites             -- numbers of those that may be used
+    suites             -- numbers of those that may be used; ValueError if this machine has none of them
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class TicketServer(ServerExtension):
         self._application: Final = application
         self._delegation_expendable: Final = delegation_expendable
         self._longest_life: Final = longest_life
-        self._suites: Final = tuple(suite for suite in suites if suite in SUITES)
+        self._suites: Final = require_suites(suites)
         self._replies: Final[Replies[Answer]] = Replies(remembered)
         self._revoked_before = 0
         self._host: ServerHost | None = None
@@ -210,7 +210,7 @@ class TicketServer(ServerExtension):
         key = keys.current(wall)
         if key is None:
             raise Refused(Reason.UNAVAILABLE)
-        handle, lifetime = host.store.new_handle(), int(state.expiry - wall)
+        handle, lifetime = host.store.new_handle(), min(int(state.expiry - wall), MAX_LIFETIME)
         accepted = request.accept(
             plain, suite, key, keys.scope, handle=handle, seq_window=host.seq_window, lifetime=lifetime
         )
@@ -275,7 +275,8 @@ class TicketServer(ServerExtension):
             moment = self._revoked_before = keys.revoked_before
             ended = host.store.drop_where(lambda context: context.established < moment, host.clock())
             self.counters.revoked += ended
-            logger.warning("what was established before %d is revoked: %d live contexts ended", moment, ended)
+            if ended:
+                logger.warning("what was established before %d is revoked: %d live contexts ended", moment, ended)
         return keys
 
     @property

@@ -33,6 +33,7 @@ from .harness import (
     HTTP,
     NFS,
     START,
+    ClientEnd,
     Clocks,
     FakeSecurity,
     HeldTicket,
@@ -298,6 +299,12 @@ async def test_case_13_a_server_may_do_without_a_suite(clocks: Clocks) -> None:
     held = await held_ticket(server)
     assert await server.answer(request_record(held.attempt())) is not None
     assert await is_no(server, request_record(held.attempt(suites=[1, 99])), Reason.NO_COMMON_SUITE)
+
+
+async def test_case_13_no_suite_at_all(clocks: Clocks) -> None:
+    for make in (lambda: ServerEnd(clocks, suites=[99]), lambda: ClientEnd(clocks, suites=[])):
+        with pytest.raises(ValueError, match="none of these suites"):
+            make()
 
 
 # Tickets, keys, times
@@ -596,6 +603,7 @@ def test_a_request_is_made_once() -> None:
     [
         ({"suite": 2}, "not offered"),
         ({"suite": 0}, "not offered"),
+        ({"suite": 77}, "not offered"),
         ({"handle": b""}, "empty"),
         ({"seq_window": 0}, "empty"),
         ({"lifetime": 0}, "empty"),
@@ -613,7 +621,7 @@ async def test_case_12_a_genuine_server_that_answers_wrongly(
     if not share and "server_share" in change:
         change, why = {"server_share": b"x" * 32}, "not asked for"
     held = await held_ticket(server)
-    attempt = held.attempt(suites=[1], share=share)
+    attempt = held.attempt(suites=[1, 77], share=share)
     record = request_record(attempt)
     results, verifier = rogue_answer(held, record, change)
     if why is None:

@@ -398,3 +398,22 @@ async def test_contexts_expire_together(realm: Realm, host: Host, tmp_path: Path
     assert second.expiry is not None
     assert second.expiry <= first.expiry + 1
     assert GssFlag.MUTUAL in second.flags
+
+
+@pytest.mark.parametrize("expendable", [False, True])
+async def test_case_18_delegated_credentials(realm: Realm, keyring: Callable[[], KeySource], expendable: bool) -> None:
+    """They survive the extraction of the session key; no ticket, unless the application can do without them."""
+    host = Host(keyring, delegation_expendable=expendable)
+    gss = GssFlavor("nfs@localhost", delegate=True, extension=TicketClient())
+    async with host.alive(), open_client(host.connect, gss) as client:
+        await echo(client)
+        (context,) = host.store.contexts()
+        assert GssFlag.DELEG in context.flags
+        assert context.delegated is not None
+        async with trio.open_nursery() as nursery:  # MICs of both ends still verify
+            for _ in range(20):
+                nursery.start_soon(echo, client)
+        host.lose()
+        await echo(client)
+        assert host.tickets.counters.granted == (1 if expendable else 0)
+    assert gss.counters.by_ticket == (1 if expendable else 0)

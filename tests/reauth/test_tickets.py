@@ -15,6 +15,7 @@ from rpcgss.reauth.errors import TicketStoreError
 from rpcgss.reauth.tickets import MemoryTicketStore, SqliteTicketStore, Ticket, TicketStore
 from rpcgss.rpc.work import InlineWorker
 
+ROOT = Path(__file__).parents[2]
 NOW = 1_700_000_000.0
 SECRET = b"S3cret!!" * 4
 
@@ -189,7 +190,7 @@ def test_processes_that_start_at_once(path: Path) -> None:
         "store = SqliteTicketStore(sys.argv[1])\n"
         "for number in range(10): trio.run(store.save, ticket(f'{sys.argv[2]}-{number}@R'), NOW)\n"
     )
-    children = [subprocess.Popen([sys.executable, "-c", program, path, str(child)]) for child in range(4)]
+    children = [subprocess.Popen([sys.executable, "-c", program, path, str(child)], cwd=ROOT) for child in range(4)]
     assert [child.wait() for child in children] == [0] * 4
     store = SqliteTicketStore(path)
     assert len(store.tickets()) == 40
