@@ -22,6 +22,9 @@ E = TypeVar("E", bound=IntEnum)
 FAULTS: Final = (XdrError, StructError, TypeError, AttributeError, ValueError, KeyError, OverflowError, RecursionError)
 """What straight-line encoding code may raise when a value does not fit."""
 
+DECODE_FAULTS: Final = (StructError, DecodeError, RecursionError)
+"""What straight-line decoding code may raise."""
+
 
 class Codec(ABC, Generic[T]):
     """One XDR type: ``encode`` and ``decode`` for whole values, ``write`` and ``read`` to go on from there."""
@@ -55,14 +58,8 @@ class Codec(ABC, Generic[T]):
         """Read one value and advance the cursor. Raises ``DecodeError`` and nothing else."""
         try:
             return self._take(cursor)
-        except StructError:
-            raise truncated(cursor.data) from None
-        except DecodeError as error:
-            if error.offset is None:
-                error.offset = cursor.position
-            raise
-        except RecursionError:
-            raise DecodeError("nested too deep", cursor.position) from None
+        except DECODE_FAULTS as fault:
+            raise decode_error(fault, cursor) from None
 
     def check(self, value: object, path: str) -> None:
         """Raise an ``EncodeError`` that names what is wrong with ``value``, if anything is."""
@@ -104,6 +101,18 @@ def explained(codec: Codec[Any], value: object, fault: Exception) -> EncodeError
     except RecursionError:
         return EncodeError("nested too deep", codec.name)
     return EncodeError(fault.problem if isinstance(fault, EncodeError) else str(fault), codec.name)
+
+
+def decode_error(fault: Exception, cursor: Cursor) -> DecodeError:
+    """What users see of ``fault``, one of ``DECODE_FAULTS``."""
+    match fault:
+        case DecodeError():
+            if fault.offset is None:
+                fault.offset = cursor.position
+            return fault
+        case RecursionError():
+            return DecodeError("nested too deep", cursor.position)
+    return truncated(cursor.data)
 
 
 def octets(value: Buffer, maximum: int) -> bytes | memoryview:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from .errors import UNBOUNDED
 from .model import (
     Alias,
     AliasDefinition,
@@ -34,7 +33,7 @@ from .model import (
 )
 from .naming import Locals, Names, field_name, member_name
 from .nodes import Place
-from .straight import Context, Put, Take, wrapped
+from .straight import Context, Put, Take, held_name, wrapped
 
 # With more arms than this a union looks its arms up in a table.
 _CHAIN_OF_IFS: Final = 4
@@ -54,7 +53,7 @@ class _Emitter:
         self.context = Context(module, self.names)
         self.lines: list[str] = []
         self.aliases: set[str] = set()
-        self.typing: set[str] = {"Any", "Final"}
+        self.enums: set[str] = set()
 
     def text(self, title: str) -> str:
         for definition in self.module.definitions:
@@ -63,11 +62,12 @@ class _Emitter:
                     self._constant(name, value)
                 case AliasDefinition(name=name, type=kind):
                     self._alias(name, kind)
-                case EnumDefinition():
+                case EnumDefinition() if definition.name not in self.enums:
                     self._enum(definition)
                 case StructDefinition():
                     self._struct(definition)
                 case UnionDefinition():
+                    self._enum_of(definition)
                     self._union(definition)
         self._codecs()
         for definition in self.module.definitions:
@@ -82,13 +82,16 @@ class _Emitter:
         lines = [f'"""Made from {title} by ``python -m xdr compile``; change that file, not this one."""', ""]
         lines += ["# ruff: noqa", "", "from __future__ import annotations", ""]
         text = "\n".join(self.lines)
-        if "Sequence[" in text:
-            lines.append("from collections.abc import Sequence")
+        abstract = [name for name in ("Callable", "Sequence") if f"{name}[" in text]
+        if abstract:
+            lines.append(f"from collections.abc import {', '.join(abstract)}")
         if "@dataclass" in text:
             lines.append("from dataclasses import dataclass")
         if "(IntEnum)" in text:
             lines.append("from enum import IntEnum")
-        typing = sorted(name for name in ("Any", "ClassVar", "Final", "Self", "TypeAlias") if re.search(rf"\b{name}\b", text))
+        typing = sorted(
+            name for name in ("TYPE_CHECKING", "Any", "ClassVar", "Final", "Self", "TypeAlias") if re.search(rf"\b{name}\b", text)
+        )
         lines.append(f"from typing import {', '.join(typing)}")
         lines += ["", "from xdr.runtime import (", *(f"    {each}," for each in imports), ")"]
         lines.append("")
@@ -108,7 +111,16 @@ class _Emitter:
         self._space(0)
         self.lines.append(f'{self.names[name]}: TypeAlias = "{self.context.annotation(kind)}"')
 
+    def _enum_of(self, union: UnionDefinition) -> None:
+        """The arms name their cases, so an enum has to be there before them, wherever it stands in the file."""
+        kind = plain(union.discriminant.type)
+        if isinstance(kind, Named) and kind.name not in self.enums:
+            enum = self.module.named[kind.name]
+            assert isinstance(enum, EnumDefinition)
+            self._enum(enum)
+
     def _enum(self, enum: EnumDefinition) -> None:
+        self.enums.add(enum.name)
         self._space(2)
         name = self.names[enum.name]
         self.lines.append(f"class {name}(IntEnum):")
@@ -200,7 +212,7 @@ class _Emitter:
         out = self.context.need("Out")
         self.lines.append(f"    def _put_chain(cls, nodes: Sequence[Self], out: {out}, depth: int = 0) -> None:")
         self._check_depth(struct.name)
-        body = Put(self.context, self._locals("node"), self.module.group.get(struct.name), 12)
+        body = Put(self.context, self._locals("node"), self.module.group.get(struct.name), 12, True)
         body.atom("I", "1")
         for each in struct.fields:
             body.put(each.type, f"node.{field_name(each.name)}")
@@ -225,7 +237,7 @@ class _Emitter:
             "            position += 4",
             f"        while {self.context.need('BOOLEANS')}[more]:",
         ]
-        body = Take(self.context, self._locals("node", "more"), self.module.group.get(struct.name), 12)
+        body = Take(self.context, self._locals("node", "more"), self.module.group.get(struct.name), 12, True)
         body.line(f"node = {self.context.need('new')}(cls)")
         for each in struct.fields:
             body.take(each.type, f"node.{field_name(each.name)}")
@@ -245,11 +257,11 @@ class _Emitter:
         switch = f"switch ({self.context.annotation(union.discriminant.type)} {union.discriminant.name})"
         self._doc(f"union {union.name} {switch}", union.place)
         discriminant = field_name(union.discriminant.name)
-        self.lines += ["", "    __slots__ = ()", "", "    @property"]
+        # Every arm has the discriminant, as a class attribute or as a field. The base must not: to dataclass it would be
+        # the field's default.
         switched = self._annotation(union.discriminant.type, {discriminant})
-        self.lines.append(f"    def {discriminant}(self) -> {switched}:")
-        self.lines.append('        """Which arm this is."""')
-        self.lines.append("        raise NotImplementedError")
+        self.lines += ["", "    __slots__ = ()", "    if TYPE_CHECKING:", "", "        @property"]
+        self.lines.append(f"        def {discriminant}(self) -> {switched}: ...")
         if union.name in self.module.group:
             self._put_signature(union.name)
             self.lines.append("        super()._put(out)")
@@ -300,14 +312,14 @@ class _Emitter:
         """Read what is behind the discriminant, and return it."""
         space = " " * indent
         kind = self.names.arm(union.name, arm.label)
-        value = locals(field_name(arm.field.name) if arm.field else "value")
+        value = locals("arm")
         body = Take(self.context, locals, self.module.group.get(union.name), indent)
         body.line(f"{value} = {self.context.need('new')}({kind})")
         if arm.has_discriminant:
             checked = body._checked(plain(union.discriminant.type), discriminant)
             body.line(f"{value}.{field_name(union.discriminant.name)} = {checked}")
         if arm.field:
-            body.take(arm.field.type, f"{value}.{self._held_name(union, arm)}")
+            body.take(arm.field.type, f"{value}.{held_name(union, arm)}")
         body.flush()
         if any("position" in line for line in body.lines):
             self.lines.append(f"{space}data = cursor.data")
@@ -336,8 +348,8 @@ class _Emitter:
     def _table(self, union: UnionDefinition) -> None:
         name = self.names[union.name]
         self._space(1)
-        self.typing.add("Any")
-        self.lines.append(f"_{name}_arms: Final[dict[int, Any]] = {{")
+        cursor = self.context.need("Cursor")
+        self.lines.append(f"_{name}_arms: Final[dict[int, Callable[[{cursor}, Any], {name}]]] = {{")
         for arm in union.arms:
             for case in arm.cases or ():
                 self.lines.append(f"    {case}: {self.names.arm(union.name, arm.label)}._take_arm,")
@@ -346,7 +358,7 @@ class _Emitter:
     def _arm(self, union: UnionDefinition, arm: ArmDefinition, table: bool) -> None:
         name = self.names.arm(union.name, arm.label)
         switch = field_name(union.discriminant.name)
-        held = self._held_name(union, arm)
+        held = held_name(union, arm)
         own = {switch, held} if arm.field else {switch}
         self._space(2)
         self.lines += ["@dataclass(slots=True)", f"class {name}({self.names[union.name]}):"]
@@ -389,14 +401,9 @@ class _Emitter:
         else:
             body.atom(letter, str((arm.cases or (0,))[0]))
         if arm.field:
-            body.put(arm.field.type, f"self.{self._held_name(union, arm)}")
+            body.put(arm.field.type, f"self.{held_name(union, arm)}")
         body.flush()
         self.lines += body.lines
-
-    def _held_name(self, union: UnionDefinition, arm: ArmDefinition) -> str:
-        """The field of an arm; C lets it have the discriminant's name, a class does not."""
-        name = field_name(arm.field.name) if arm.field else ""
-        return name + "_" if name == field_name(union.discriminant.name) else name
 
     def _literal(self, kind: Type, value: int) -> str:
         kind = plain(kind)
@@ -435,22 +442,22 @@ class _Emitter:
         fields = self._described(struct.fields)
         made = [name, *fields]
         if struct.node:
-            self.lines += wrapped(4, f"\"{struct.name}\": {self.context.need('node')}(", made, "),")
+            self.lines += wrapped(4, f'"{struct.name}": {self.context.need("node")}(', made, "),")
         else:
-            self.lines += wrapped(4, f"\"{struct.name}\": {self.context.need('struct')}(", made, "),")
+            self.lines += wrapped(4, f'"{struct.name}": {self.context.need("struct")}(', made, "),")
 
     def _described(self, fields: Sequence[Field]) -> list[str]:
         return [f'("{field_name(each.name)}", {self._kind(each.type)})' for each in fields]
 
     def _union_codec(self, union: UnionDefinition) -> None:
-        self.lines.append(f"    \"{union.name}\": {self.context.need('union')}(")
+        self.lines.append(f'    "{union.name}": {self.context.need("union")}(')
         self.lines.append(f"        {self.names[union.name]},")
         self.lines.append(f'        "{field_name(union.discriminant.name)}",')
         self.lines.append(f"        {self._kind(union.discriminant.type)},")
         for arm in union.arms:
             items = [self.names.arm(union.name, arm.label), str(arm.cases)]
             if arm.field:
-                items.append(f'("{self._held_name(union, arm)}", {self._kind(arm.field.type)})')
+                items.append(f'("{held_name(union, arm)}", {self._kind(arm.field.type)})')
             self.lines += wrapped(8, f"{self.context.need('arm')}(", items, "),")
         self.lines.append("    ),")
 

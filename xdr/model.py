@@ -109,7 +109,9 @@ class Alias:
     target: "Type"
 
 
-Type: TypeAlias = Void | Integer | Boolean | Floating | Quadruple | Opaque | String | Array | Optional | Chain | Named | Alias
+Type: TypeAlias = (
+    Void | Integer | Boolean | Floating | Quadruple | Opaque | String | Array | Optional | Chain | Named | Alias
+)
 
 
 def plain(kind: Type) -> Type:

@@ -20,10 +20,36 @@ from .model import (
 
 # Parameters and locals of generated functions and everything that generated modules import without an underscore.
 _MODULE_WORDS = frozenset(
-    "annotations dataclass cls self cursor out depth nodes data position length count end CODECS call arg CallT "
-    "IntEnum ClassVar Final Self TypeAlias Any Sequence".split()
+    [
+        "annotations",
+        "dataclass",
+        "cls",
+        "self",
+        "cursor",
+        "out",
+        "depth",
+        "nodes",
+        "data",
+        "position",
+        "length",
+        "count",
+        "end",
+        "CODECS",
+        "call",
+        "arg",
+        "CallT",
+        "IntEnum",
+        "ClassVar",
+        "Final",
+        "Self",
+        "TypeAlias",
+        "Any",
+        "Callable",
+        "TYPE_CHECKING",
+        "Sequence",
+    ]
 )
-_FIELD_WORDS = frozenset("encode decode to_bytes from_bytes self".split())
+_FIELD_WORDS = frozenset(["encode", "decode", "to_bytes", "from_bytes", "self"])
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
 

@@ -38,13 +38,48 @@ MAX_ERRORS: Final = 20
 
 # A type can begin with any of these; naming them all helps nobody.
 _TYPE_STARTS: Final = frozenset(
-    "VOID OPAQUE STRING_TYPE BOOL FLOAT DOUBLE QUADRUPLE UNSIGNED INT HYPER CHAR SHORT LONG STRUCT ENUM UNION".split()
+    [
+        "VOID",
+        "OPAQUE",
+        "STRING_TYPE",
+        "BOOL",
+        "FLOAT",
+        "DOUBLE",
+        "QUADRUPLE",
+        "UNSIGNED",
+        "INT",
+        "HYPER",
+        "CHAR",
+        "SHORT",
+        "LONG",
+        "STRUCT",
+        "ENUM",
+        "UNION",
+    ]
 )
-_DEFINITION_STARTS: Final = frozenset("CONST TYPEDEF ENUM STRUCT UNION PROGRAM".split())
+_DEFINITION_STARTS: Final = frozenset(["CONST", "TYPEDEF", "ENUM", "STRUCT", "UNION", "PROGRAM"])
 # Names that RFC 4506 (6.2) keeps for itself. The rest of the grammar's words may be names where they fit.
 _RESERVED: Final = frozenset(
-    "bool case const default double quadruple enum float hyper int opaque string struct switch typedef union unsigned "
-    "void".split()
+    [
+        "bool",
+        "case",
+        "const",
+        "default",
+        "double",
+        "quadruple",
+        "enum",
+        "float",
+        "hyper",
+        "int",
+        "opaque",
+        "string",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+    ]
 )
 _SPOKEN: Final = {"NAME": "a name", "NUMBER": "a number", "STRING": "a string", "$END": "the end of the file"}
 _DEFINITION: Final = re.compile(r"^(?:const|typedef|enum|struct|union|program|namespace)\b", re.MULTILINE)
@@ -264,5 +299,3 @@ def number(text: str) -> int:
 def _flat(children: list[Any]) -> list[Any]:
     """Namespaces come as lists inside lists."""
     return [each for child in children for each in (child if isinstance(child, list) else [child])]
-
-

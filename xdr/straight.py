@@ -12,6 +12,7 @@ from typing import Final
 from .errors import UNBOUNDED
 from .model import (
     Alias,
+    ArmDefinition,
     Array,
     Boolean,
     Chain,
@@ -124,6 +125,19 @@ class Context:
         wraps = len(definition.fields) == 1 and isinstance(plain(definition.fields[0].type), Opaque | String)
         return definition if wraps else None
 
+    def opened_union(self, kind: Type) -> tuple[UnionDefinition, ArmDefinition, ArmDefinition] | None:
+        """The union to open up inside a loop: something, or nothing. Its two arms come with it, the void one last."""
+        kind = plain(kind)
+        if not isinstance(kind, Named) or kind.name in self.module.group:
+            return None
+        union = self.module.named[kind.name]
+        if not isinstance(union, UnionDefinition) or len(union.arms) != 2:
+            return None
+        something, nothing = sorted(union.arms, key=lambda arm: arm.field is None)
+        if something.field is None or nothing.field or something.has_discriminant or nothing.has_discriminant:
+            return None
+        return union, something, nothing
+
     def _fixed_fields(self, kind: Type) -> int | None:
         """How many items of a run a type is, None if it is not of fixed size."""
         kind = plain(kind)
@@ -154,6 +168,7 @@ class _Body:
     locals: Locals
     group: str | None
     indent: int = 8
+    in_loop: bool = False
     lines: list[str] = field(default_factory=list)
     formats: list[str] = field(default_factory=list)
     items: list[str] = field(default_factory=list)
@@ -185,6 +200,9 @@ class Put(_Body):
             opened = self.local(value)
             for each in definition.fields:
                 self.put(each.type, f"{opened}.{field_name(each.name)}")
+            return
+        if self.in_loop and (arms := self.context.opened_union(kind)) is not None:
+            self._opened_union(*arms, value)
             return
         match kind:
             case Quadruple():
@@ -237,6 +255,28 @@ class Put(_Body):
             form = self.context.form(self.formats)
             self.lines += wrapped(self.indent, f"out.append({form}.pack(", self.items, "))")
             self.formats, self.items = [], []
+
+    def _opened_union(
+        self, union: UnionDefinition, something: ArmDefinition, nothing: ArmDefinition, value: str
+    ) -> None:
+        """A union in place: the run before it goes on into the arm that holds something."""
+        assert something.field and something.cases
+        letter = self.context.number_format(union.discriminant.type)
+        assert letter is not None
+        name = self.local(value)
+        formats, items = list(self.formats), list(self.items)
+        self.line(f"if type({name}) is {self.context.names.arm(union.name, something.label)}:")
+        self.indent += 4
+        self.atom(letter, str(something.cases[0]))
+        self.put(something.field.type, f"{name}.{held_name(union, something)}")
+        self.flush()
+        self.indent -= 4
+        self.line("else:")
+        self.indent += 4
+        self.formats, self.items = formats, items
+        self.flush()
+        self.line(f"{name}._put(out)")
+        self.indent -= 4
 
     def _depth(self, name: str) -> str:
         return ", depth + 1" if self.same_group(name) else ""
@@ -301,7 +341,7 @@ class Put(_Body):
         name = self.local(value)
         self.flush()
         self.line(f"if {name} is None:")
-        self.line(f'    out.append(b"\\0\\0\\0\\0")')
+        self.line('    out.append(b"\\0\\0\\0\\0")')
         self.line("else:")
         self.indent += 4
         self.atom("I", "1")
@@ -313,8 +353,10 @@ class Put(_Body):
 class Take(_Body):
     """Writes the statements of ``_take``, between the local ``position`` and its end."""
 
-    def __init__(self, context: Context, locals: Locals, group: str | None, indent: int = 8) -> None:
-        super().__init__(context, locals, group, indent)
+    def __init__(
+        self, context: Context, locals: Locals, group: str | None, indent: int = 8, in_loop: bool = False
+    ) -> None:
+        super().__init__(context, locals, group, indent, in_loop)
         self.afterwards: list[str] = []
 
     def take(self, kind: Type, target: str) -> None:
@@ -331,6 +373,9 @@ class Take(_Body):
             for each in definition.fields:
                 self.take(each.type, f"{name}.{field_name(each.name)}")
             return
+        if self.in_loop and (arms := self.context.opened_union(kind)) is not None:
+            self._opened_union(*arms, target)
+            return
         match kind:
             case Quadruple():
                 name = self.locals(target.rpartition(".")[2])
@@ -341,7 +386,9 @@ class Take(_Body):
             case Opaque(size=maximum):
                 self._length(maximum, 1)
                 self.line("end = position + length")
-                self.line(f"{target} = bytes(data[position:end])")
+                chunk = self.locals("chunk")
+                self.line(f"{chunk} = data[position:end]")
+                self.line(f"{target} = {chunk} if type({chunk}) is bytes else bytes({chunk})")
                 self._padding()
             case String(maximum=maximum):
                 self._length(maximum, 1)
@@ -390,6 +437,30 @@ class Take(_Body):
         for statement in self.afterwards:
             self.line(statement)
         self.formats, self.items, self.afterwards = [], [], []
+
+    def _opened_union(
+        self, union: UnionDefinition, something: ArmDefinition, nothing: ArmDefinition, target: str
+    ) -> None:
+        """A union in place: its discriminant belongs to the run before it."""
+        assert something.field and something.cases and nothing.cases
+        letter = self.context.number_format(union.discriminant.type)
+        assert letter is not None
+        discriminant = self.locals(field_name(union.discriminant.name))
+        self.atom(letter, discriminant)
+        self.flush()
+        new = self.context.need("new")
+        self.line(f"if {discriminant} == {something.cases[0]}:")
+        self.indent += 4
+        arm = self.locals("arm")
+        self.line(f"{target} = {arm} = {new}({self.context.names.arm(union.name, something.label)})")
+        self.take(something.field.type, f"{arm}.{held_name(union, something)}")
+        self.flush()
+        self.indent -= 4
+        self.line(f"elif {discriminant} == {nothing.cases[0]}:")
+        self.line(f"    {target} = {new}({self.context.names.arm(union.name, nothing.label)})")
+        self.line("else:")
+        error = self.context.need("bad_discriminant")
+        self.line(f'    raise {error}("{union.name}", {discriminant}, position - 4)')
 
     def _call(self, statement: str) -> None:
         self.flush()
@@ -472,7 +543,7 @@ class Take(_Body):
         self.indent -= 4
 
 
-def is_union(kind: Type, module: Module) -> bool:
-    """Whether a type is a union."""
-    kind = plain(kind)
-    return isinstance(kind, Named) and isinstance(module.named[kind.name], UnionDefinition)
+def held_name(union: UnionDefinition, arm: ArmDefinition) -> str:
+    """The field of an arm; C lets it have the discriminant's name, a class does not."""
+    name = field_name(arm.field.name) if arm.field else ""
+    return name + "_" if name == field_name(union.discriminant.name) else name

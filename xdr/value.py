@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
-from .codec import FAULTS, Codec, Kind, codec, explained, refuse
+from .codec import DECODE_FAULTS, FAULTS, Codec, Kind, codec, decode_error, explained, refuse
 from .cursor import Cursor
 from .errors import Buffer, DecodeError, EncodeError
 
@@ -44,7 +44,13 @@ class Value:
     @classmethod
     def from_bytes(cls, data: Buffer) -> Self:
         """The value of exactly ``data``. Raises ``DecodeError``, also if octets are left over."""
-        value: Self = cls._CODEC.decode(data)
+        cursor = Cursor(data)
+        try:
+            value = cls._take(cursor)
+        except DECODE_FAULTS as fault:
+            raise decode_error(fault, cursor) from None
+        if cursor.position < len(cursor.data):
+            cursor.finish()
         return value
 
     def _put(self, out: list[Buffer]) -> None:

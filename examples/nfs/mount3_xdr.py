@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import Any, ClassVar, Final, Self, TYPE_CHECKING, TypeAlias
 
 from xdr.runtime import (
     AsyncCall as _AsyncCall,
@@ -114,7 +114,8 @@ class mountres3_ok(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        value.fhandle = bytes(data[position:end])
+        chunk = data[position:end]
+        value.fhandle = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -134,11 +135,10 @@ class mountres3(_Value):
     """union mountres3 switch (mountstat3 fhs_status) (mount3.x:33)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def fhs_status(self) -> mountstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def fhs_status(self) -> mountstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> mountres3:
@@ -146,16 +146,16 @@ class mountres3(_Value):
         if fhs_status == 0:
             data = cursor.data
             position = cursor.position + 4
-            mountinfo = _new(mountres3_MNT3_OK)
+            arm = _new(mountres3_MNT3_OK)
             cursor.position = position
-            mountinfo.mountinfo = mountres3_ok._take(cursor)
+            arm.mountinfo = mountres3_ok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return mountinfo
-        value = _new(mountres3_default)
-        value.fhs_status = _mountstat3_members[fhs_status]
+            return arm
+        arm_2 = _new(mountres3_default)
+        arm_2.fhs_status = _mountstat3_members[fhs_status]
         cursor.position += 4
-        return value
+        return arm_2
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, Final, Self, TypeAlias
+from typing import Any, ClassVar, Final, Self, TYPE_CHECKING, TypeAlias
 
 from xdr.runtime import (
     AsyncCall as _AsyncCall,
@@ -66,6 +66,7 @@ _SQ6I = _Struct(">QQQQQQI")
 _SQI = _Struct(">QI")
 _SQI4 = _Struct(">QIIII")
 _SQIiI = _Struct(">QIiI")
+_SQIiI4Q2I2Q2I6 = _Struct(">QIiIIIIQQIIQQIIIIII")
 _SQ_8sI = _Struct(">Q8sI")
 _SQ_8sI2 = _Struct(">Q8sII")
 _Si = _Struct(">i")
@@ -231,7 +232,8 @@ class nfs_fh3(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        value.data = bytes(data[position:end])
+        chunk = data[position:end]
+        value.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -343,11 +345,10 @@ class post_op_attr(_Value):
     """union post_op_attr switch (bool attributes_follow) (nfs3.x:106)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def attributes_follow(self) -> bool:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def attributes_follow(self) -> bool: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> post_op_attr:
@@ -355,24 +356,24 @@ class post_op_attr(_Value):
         if attributes_follow == 1:
             data = cursor.data
             position = cursor.position + 4
-            attributes = _new(post_op_attr_TRUE)
-            attributes.attributes = attributes_2 = _new(fattr3)
-            attributes_2.rdev = rdev = _new(specdata3)
-            attributes_2.atime = atime = _new(nfstime3)
-            attributes_2.mtime = mtime = _new(nfstime3)
-            attributes_2.ctime = ctime = _new(nfstime3)
+            arm = _new(post_op_attr_TRUE)
+            arm.attributes = attributes = _new(fattr3)
+            attributes.rdev = rdev = _new(specdata3)
+            attributes.atime = atime = _new(nfstime3)
+            attributes.mtime = mtime = _new(nfstime3)
+            attributes.ctime = ctime = _new(nfstime3)
             (
-                attributes_2.type,
-                attributes_2.mode,
-                attributes_2.nlink,
-                attributes_2.uid,
-                attributes_2.gid,
-                attributes_2.size,
-                attributes_2.used,
+                attributes.type,
+                attributes.mode,
+                attributes.nlink,
+                attributes.uid,
+                attributes.gid,
+                attributes.size,
+                attributes.used,
                 rdev.specdata1,
                 rdev.specdata2,
-                attributes_2.fsid,
-                attributes_2.fileid,
+                attributes.fsid,
+                attributes.fileid,
                 atime.seconds,
                 atime.nseconds,
                 mtime.seconds,
@@ -381,13 +382,13 @@ class post_op_attr(_Value):
                 ctime.nseconds,
             ) = _SiI4Q2I2Q2I6.unpack_from(data, position)
             position += 84
-            attributes_2.type = _ftype3_members[attributes_2.type]
+            attributes.type = _ftype3_members[attributes.type]
             cursor.position = position
-            return attributes
+            return arm
         if attributes_follow == 0:
-            value = _new(post_op_attr_FALSE)
+            arm_2 = _new(post_op_attr_FALSE)
             cursor.position += 4
-            return value
+            return arm_2
         raise _bad_discriminant("post_op_attr", attributes_follow, cursor.position)
 
 
@@ -466,11 +467,10 @@ class pre_op_attr(_Value):
     """union pre_op_attr switch (bool attributes_follow) (nfs3.x:119)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def attributes_follow(self) -> bool:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def attributes_follow(self) -> bool: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> pre_op_attr:
@@ -478,12 +478,12 @@ class pre_op_attr(_Value):
         if attributes_follow == 1:
             data = cursor.data
             position = cursor.position + 4
-            attributes = _new(pre_op_attr_TRUE)
-            attributes.attributes = attributes_2 = _new(wcc_attr)
-            attributes_2.mtime = mtime = _new(nfstime3)
-            attributes_2.ctime = ctime = _new(nfstime3)
+            arm = _new(pre_op_attr_TRUE)
+            arm.attributes = attributes = _new(wcc_attr)
+            attributes.mtime = mtime = _new(nfstime3)
+            attributes.ctime = ctime = _new(nfstime3)
             (
-                attributes_2.size,
+                attributes.size,
                 mtime.seconds,
                 mtime.nseconds,
                 ctime.seconds,
@@ -491,11 +491,11 @@ class pre_op_attr(_Value):
             ) = _SQI4.unpack_from(data, position)
             position += 24
             cursor.position = position
-            return attributes
+            return arm
         if attributes_follow == 0:
-            value = _new(pre_op_attr_FALSE)
+            arm_2 = _new(pre_op_attr_FALSE)
             cursor.position += 4
-            return value
+            return arm_2
         raise _bad_discriminant("pre_op_attr", attributes_follow, cursor.position)
 
 
@@ -553,11 +553,10 @@ class post_op_fh3(_Value):
     """union post_op_fh3 switch (bool handle_follows) (nfs3.x:131)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def handle_follows(self) -> bool:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def handle_follows(self) -> bool: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> post_op_fh3:
@@ -565,25 +564,26 @@ class post_op_fh3(_Value):
         if handle_follows == 1:
             data = cursor.data
             position = cursor.position + 4
-            handle = _new(post_op_fh3_TRUE)
-            handle.handle = handle_2 = _new(nfs_fh3)
+            arm = _new(post_op_fh3_TRUE)
+            arm.handle = handle = _new(nfs_fh3)
             (length,) = _SI.unpack_from(data, position)
             position += 4
             if length > 64 or length > len(data) - position:
                 raise _overrun(data, position - 4, length, 64)
             end = position + length
-            handle_2.data = bytes(data[position:end])
+            chunk = data[position:end]
+            handle.data = chunk if type(chunk) is bytes else bytes(chunk)
             position = end
             if length & 3:
                 position += 4 - (length & 3)
                 if data[end:position] != _ZEROS[length & 3]:
                     raise _bad_padding(end)
             cursor.position = position
-            return handle
+            return arm
         if handle_follows == 0:
-            value = _new(post_op_fh3_FALSE)
+            arm_2 = _new(post_op_fh3_FALSE)
             cursor.position += 4
-            return value
+            return arm_2
         raise _bad_discriminant("post_op_fh3", handle_follows, cursor.position)
 
 
@@ -632,11 +632,10 @@ class set_mode3(_Value):
     """union set_mode3 switch (bool set_it) (nfs3.x:144)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def set_it(self) -> bool:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def set_it(self) -> bool: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> set_mode3:
@@ -644,15 +643,15 @@ class set_mode3(_Value):
         if set_it == 1:
             data = cursor.data
             position = cursor.position + 4
-            mode = _new(set_mode3_TRUE)
-            (mode.mode,) = _SI.unpack_from(data, position)
+            arm = _new(set_mode3_TRUE)
+            (arm.mode,) = _SI.unpack_from(data, position)
             position += 4
             cursor.position = position
-            return mode
-        value = _new(set_mode3_default)
-        value.set_it = _BOOLEANS[set_it]
+            return arm
+        arm_2 = _new(set_mode3_default)
+        arm_2.set_it = _BOOLEANS[set_it]
         cursor.position += 4
-        return value
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -682,11 +681,10 @@ class set_uid3(_Value):
     """union set_uid3 switch (bool set_it) (nfs3.x:151)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def set_it(self) -> bool:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def set_it(self) -> bool: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> set_uid3:
@@ -694,15 +692,15 @@ class set_uid3(_Value):
         if set_it == 1:
             data = cursor.data
             position = cursor.position + 4
-            uid = _new(set_uid3_TRUE)
-            (uid.uid,) = _SI.unpack_from(data, position)
+            arm = _new(set_uid3_TRUE)
+            (arm.uid,) = _SI.unpack_from(data, position)
             position += 4
             cursor.position = position
-            return uid
-        value = _new(set_uid3_default)
-        value.set_it = _BOOLEANS[set_it]
+            return arm
+        arm_2 = _new(set_uid3_default)
+        arm_2.set_it = _BOOLEANS[set_it]
         cursor.position += 4
-        return value
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -732,11 +730,10 @@ class set_gid3(_Value):
     """union set_gid3 switch (bool set_it) (nfs3.x:158)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def set_it(self) -> bool:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def set_it(self) -> bool: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> set_gid3:
@@ -744,15 +741,15 @@ class set_gid3(_Value):
         if set_it == 1:
             data = cursor.data
             position = cursor.position + 4
-            gid = _new(set_gid3_TRUE)
-            (gid.gid,) = _SI.unpack_from(data, position)
+            arm = _new(set_gid3_TRUE)
+            (arm.gid,) = _SI.unpack_from(data, position)
             position += 4
             cursor.position = position
-            return gid
-        value = _new(set_gid3_default)
-        value.set_it = _BOOLEANS[set_it]
+            return arm
+        arm_2 = _new(set_gid3_default)
+        arm_2.set_it = _BOOLEANS[set_it]
         cursor.position += 4
-        return value
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -782,11 +779,10 @@ class set_size3(_Value):
     """union set_size3 switch (bool set_it) (nfs3.x:165)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def set_it(self) -> bool:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def set_it(self) -> bool: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> set_size3:
@@ -794,15 +790,15 @@ class set_size3(_Value):
         if set_it == 1:
             data = cursor.data
             position = cursor.position + 4
-            size = _new(set_size3_TRUE)
-            (size.size,) = _SQ.unpack_from(data, position)
+            arm = _new(set_size3_TRUE)
+            (arm.size,) = _SQ.unpack_from(data, position)
             position += 8
             cursor.position = position
-            return size
-        value = _new(set_size3_default)
-        value.set_it = _BOOLEANS[set_it]
+            return arm
+        arm_2 = _new(set_size3_default)
+        arm_2.set_it = _BOOLEANS[set_it]
         cursor.position += 4
-        return value
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -832,11 +828,10 @@ class set_atime(_Value):
     """union set_atime switch (time_how set_it) (nfs3.x:172)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def set_it(self) -> time_how:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def set_it(self) -> time_how: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> set_atime:
@@ -844,16 +839,16 @@ class set_atime(_Value):
         if set_it == 2:
             data = cursor.data
             position = cursor.position + 4
-            atime = _new(set_atime_SET_TO_CLIENT_TIME)
-            atime.atime = atime_2 = _new(nfstime3)
-            (atime_2.seconds, atime_2.nseconds) = _SI2.unpack_from(data, position)
+            arm = _new(set_atime_SET_TO_CLIENT_TIME)
+            arm.atime = atime = _new(nfstime3)
+            (atime.seconds, atime.nseconds) = _SI2.unpack_from(data, position)
             position += 8
             cursor.position = position
-            return atime
-        value = _new(set_atime_default)
-        value.set_it = _time_how_members[set_it]
+            return arm
+        arm_2 = _new(set_atime_default)
+        arm_2.set_it = _time_how_members[set_it]
         cursor.position += 4
-        return value
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -884,11 +879,10 @@ class set_mtime(_Value):
     """union set_mtime switch (time_how set_it) (nfs3.x:179)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def set_it(self) -> time_how:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def set_it(self) -> time_how: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> set_mtime:
@@ -896,16 +890,16 @@ class set_mtime(_Value):
         if set_it == 2:
             data = cursor.data
             position = cursor.position + 4
-            mtime = _new(set_mtime_SET_TO_CLIENT_TIME)
-            mtime.mtime = mtime_2 = _new(nfstime3)
-            (mtime_2.seconds, mtime_2.nseconds) = _SI2.unpack_from(data, position)
+            arm = _new(set_mtime_SET_TO_CLIENT_TIME)
+            arm.mtime = mtime = _new(nfstime3)
+            (mtime.seconds, mtime.nseconds) = _SI2.unpack_from(data, position)
             position += 8
             cursor.position = position
-            return mtime
-        value = _new(set_mtime_default)
-        value.set_it = _time_how_members[set_it]
+            return arm
+        arm_2 = _new(set_mtime_default)
+        arm_2.set_it = _time_how_members[set_it]
         cursor.position += 4
-        return value
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -1013,7 +1007,8 @@ class diropargs3(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        dir_2.data = bytes(data[position:end])
+        chunk = data[position:end]
+        dir_2.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -1061,7 +1056,8 @@ class GETATTR3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        object_2.data = bytes(data[position:end])
+        chunk = data[position:end]
+        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -1142,11 +1138,10 @@ class GETATTR3res(_Value):
     """union GETATTR3res switch (nfsstat3 status) (nfs3.x:210)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> GETATTR3res:
@@ -1154,9 +1149,9 @@ class GETATTR3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(GETATTR3res_NFS3_OK)
-            resok.resok = resok_2 = _new(GETATTR3resok)
-            resok_2.obj_attributes = obj_attributes = _new(fattr3)
+            arm = _new(GETATTR3res_NFS3_OK)
+            arm.resok = resok = _new(GETATTR3resok)
+            resok.obj_attributes = obj_attributes = _new(fattr3)
             obj_attributes.rdev = rdev = _new(specdata3)
             obj_attributes.atime = atime = _new(nfstime3)
             obj_attributes.mtime = mtime = _new(nfstime3)
@@ -1183,11 +1178,11 @@ class GETATTR3res(_Value):
             position += 84
             obj_attributes.type = _ftype3_members[obj_attributes.type]
             cursor.position = position
-            return resok
-        value = _new(GETATTR3res_default)
-        value.status = _nfsstat3_members[status]
+            return arm
+        arm_2 = _new(GETATTR3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position += 4
-        return value
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -1242,11 +1237,10 @@ class sattrguard3(_Value):
     """union sattrguard3 switch (bool check) (nfs3.x:219)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def check(self) -> bool:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def check(self) -> bool: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> sattrguard3:
@@ -1254,16 +1248,16 @@ class sattrguard3(_Value):
         if check == 1:
             data = cursor.data
             position = cursor.position + 4
-            obj_ctime = _new(sattrguard3_TRUE)
-            obj_ctime.obj_ctime = obj_ctime_2 = _new(nfstime3)
-            (obj_ctime_2.seconds, obj_ctime_2.nseconds) = _SI2.unpack_from(data, position)
+            arm = _new(sattrguard3_TRUE)
+            arm.obj_ctime = obj_ctime = _new(nfstime3)
+            (obj_ctime.seconds, obj_ctime.nseconds) = _SI2.unpack_from(data, position)
             position += 8
             cursor.position = position
-            return obj_ctime
+            return arm
         if check == 0:
-            value = _new(sattrguard3_FALSE)
+            arm_2 = _new(sattrguard3_FALSE)
             cursor.position += 4
-            return value
+            return arm_2
         raise _bad_discriminant("sattrguard3", check, cursor.position)
 
 
@@ -1320,7 +1314,8 @@ class SETATTR3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        object_2.data = bytes(data[position:end])
+        chunk = data[position:end]
+        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -1382,11 +1377,10 @@ class SETATTR3res(_Value):
     """union SETATTR3res switch (nfsstat3 status) (nfs3.x:240)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> SETATTR3res:
@@ -1394,21 +1388,21 @@ class SETATTR3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(SETATTR3res_NFS3_OK)
+            arm = _new(SETATTR3res_NFS3_OK)
             cursor.position = position
-            resok.resok = SETATTR3resok._take(cursor)
+            arm.resok = SETATTR3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(SETATTR3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(SETATTR3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = SETATTR3resfail._take(cursor)
+        arm_2.resfail = SETATTR3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -1489,7 +1483,8 @@ class LOOKUP3resok(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        object_2.data = bytes(data[position:end])
+        chunk = data[position:end]
+        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -1530,11 +1525,10 @@ class LOOKUP3res(_Value):
     """union LOOKUP3res switch (nfsstat3 status) (nfs3.x:263)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> LOOKUP3res:
@@ -1542,21 +1536,21 @@ class LOOKUP3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(LOOKUP3res_NFS3_OK)
+            arm = _new(LOOKUP3res_NFS3_OK)
             cursor.position = position
-            resok.resok = LOOKUP3resok._take(cursor)
+            arm.resok = LOOKUP3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(LOOKUP3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(LOOKUP3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = LOOKUP3resfail._take(cursor)
+        arm_2.resfail = LOOKUP3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -1622,7 +1616,8 @@ class ACCESS3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        object_2.data = bytes(data[position:end])
+        chunk = data[position:end]
+        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -1684,11 +1679,10 @@ class ACCESS3res(_Value):
     """union ACCESS3res switch (nfsstat3 status) (nfs3.x:293)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> ACCESS3res:
@@ -1696,21 +1690,21 @@ class ACCESS3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(ACCESS3res_NFS3_OK)
+            arm = _new(ACCESS3res_NFS3_OK)
             cursor.position = position
-            resok.resok = ACCESS3resok._take(cursor)
+            arm.resok = ACCESS3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(ACCESS3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(ACCESS3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = ACCESS3resfail._take(cursor)
+        arm_2.resfail = ACCESS3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -1766,7 +1760,8 @@ class READLINK3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        symlink.data = bytes(data[position:end])
+        chunk = data[position:end]
+        symlink.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -1841,11 +1836,10 @@ class READLINK3res(_Value):
     """union READLINK3res switch (nfsstat3 status) (nfs3.x:315)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> READLINK3res:
@@ -1853,21 +1847,21 @@ class READLINK3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(READLINK3res_NFS3_OK)
+            arm = _new(READLINK3res_NFS3_OK)
             cursor.position = position
-            resok.resok = READLINK3resok._take(cursor)
+            arm.resok = READLINK3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(READLINK3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(READLINK3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = READLINK3resfail._take(cursor)
+        arm_2.resfail = READLINK3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -1926,7 +1920,8 @@ class READ3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        file.data = bytes(data[position:end])
+        chunk = data[position:end]
+        file.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -1971,7 +1966,8 @@ class READ3resok(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.data = bytes(data[position:end])
+        chunk = data[position:end]
+        value.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -2006,11 +2002,10 @@ class READ3res(_Value):
     """union READ3res switch (nfsstat3 status) (nfs3.x:341)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> READ3res:
@@ -2018,21 +2013,21 @@ class READ3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(READ3res_NFS3_OK)
+            arm = _new(READ3res_NFS3_OK)
             cursor.position = position
-            resok.resok = READ3resok._take(cursor)
+            arm.resok = READ3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(READ3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(READ3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = READ3resfail._take(cursor)
+        arm_2.resfail = READ3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -2112,7 +2107,8 @@ class WRITE3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        file.data = bytes(data[position:end])
+        chunk = data[position:end]
+        file.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -2124,7 +2120,8 @@ class WRITE3args(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.data = bytes(data[position:end])
+        chunk_2 = data[position:end]
+        value.data = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -2190,11 +2187,10 @@ class WRITE3res(_Value):
     """union WRITE3res switch (nfsstat3 status) (nfs3.x:375)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> WRITE3res:
@@ -2202,21 +2198,21 @@ class WRITE3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(WRITE3res_NFS3_OK)
+            arm = _new(WRITE3res_NFS3_OK)
             cursor.position = position
-            resok.resok = WRITE3resok._take(cursor)
+            arm.resok = WRITE3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(WRITE3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(WRITE3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = WRITE3resfail._take(cursor)
+        arm_2.resfail = WRITE3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -2262,11 +2258,10 @@ class createhow3(_Value):
     """union createhow3 switch (createmode3 mode) (nfs3.x:390)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def mode(self) -> createmode3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def mode(self) -> createmode3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> createhow3:
@@ -2274,21 +2269,21 @@ class createhow3(_Value):
         if mode in (0, 1):
             data = cursor.data
             position = cursor.position + 4
-            obj_attributes = _new(createhow3_UNCHECKED)
-            obj_attributes.mode = _createmode3_members[mode]
+            arm = _new(createhow3_UNCHECKED)
+            arm.mode = _createmode3_members[mode]
             cursor.position = position
-            obj_attributes.obj_attributes = sattr3._take(cursor)
+            arm.obj_attributes = sattr3._take(cursor)
             position = cursor.position
             cursor.position = position
-            return obj_attributes
+            return arm
         if mode == 2:
             data = cursor.data
             position = cursor.position + 4
-            verf = _new(createhow3_EXCLUSIVE)
-            (verf.verf,) = _S8s.unpack_from(data, position)
+            arm_2 = _new(createhow3_EXCLUSIVE)
+            (arm_2.verf,) = _S8s.unpack_from(data, position)
             position += 8
             cursor.position = position
-            return verf
+            return arm_2
         raise _bad_discriminant("createhow3", mode, cursor.position)
 
 
@@ -2402,11 +2397,10 @@ class CREATE3res(_Value):
     """union CREATE3res switch (nfsstat3 status) (nfs3.x:413)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> CREATE3res:
@@ -2414,21 +2408,21 @@ class CREATE3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(CREATE3res_NFS3_OK)
+            arm = _new(CREATE3res_NFS3_OK)
             cursor.position = position
-            resok.resok = CREATE3resok._take(cursor)
+            arm.resok = CREATE3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(CREATE3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(CREATE3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = CREATE3resfail._take(cursor)
+        arm_2.resfail = CREATE3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -2539,11 +2533,10 @@ class MKDIR3res(_Value):
     """union MKDIR3res switch (nfsstat3 status) (nfs3.x:437)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> MKDIR3res:
@@ -2551,21 +2544,21 @@ class MKDIR3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(MKDIR3res_NFS3_OK)
+            arm = _new(MKDIR3res_NFS3_OK)
             cursor.position = position
-            resok.resok = MKDIR3resok._take(cursor)
+            arm.resok = MKDIR3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(MKDIR3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(MKDIR3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = MKDIR3resfail._take(cursor)
+        arm_2.resfail = MKDIR3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -2716,11 +2709,10 @@ class SYMLINK3res(_Value):
     """union SYMLINK3res switch (nfsstat3 status) (nfs3.x:466)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> SYMLINK3res:
@@ -2728,21 +2720,21 @@ class SYMLINK3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(SYMLINK3res_NFS3_OK)
+            arm = _new(SYMLINK3res_NFS3_OK)
             cursor.position = position
-            resok.resok = SYMLINK3resok._take(cursor)
+            arm.resok = SYMLINK3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(SYMLINK3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(SYMLINK3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = SYMLINK3resfail._take(cursor)
+        arm_2.resfail = SYMLINK3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -2802,11 +2794,10 @@ class mknoddata3(_Value):
     """union mknoddata3 switch (ftype3 type) (nfs3.x:480)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def type(self) -> ftype3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def type(self) -> ftype3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> mknoddata3:
@@ -2814,27 +2805,27 @@ class mknoddata3(_Value):
         if type_2 in (4, 3):
             data = cursor.data
             position = cursor.position + 4
-            device = _new(mknoddata3_NF3CHR)
-            device.type = _ftype3_members[type_2]
+            arm = _new(mknoddata3_NF3CHR)
+            arm.type = _ftype3_members[type_2]
             cursor.position = position
-            device.device = devicedata3._take(cursor)
+            arm.device = devicedata3._take(cursor)
             position = cursor.position
             cursor.position = position
-            return device
+            return arm
         if type_2 in (6, 7):
             data = cursor.data
             position = cursor.position + 4
-            pipe_attributes = _new(mknoddata3_NF3SOCK)
-            pipe_attributes.type = _ftype3_members[type_2]
+            arm_2 = _new(mknoddata3_NF3SOCK)
+            arm_2.type = _ftype3_members[type_2]
             cursor.position = position
-            pipe_attributes.pipe_attributes = sattr3._take(cursor)
+            arm_2.pipe_attributes = sattr3._take(cursor)
             position = cursor.position
             cursor.position = position
-            return pipe_attributes
-        value = _new(mknoddata3_default)
-        value.type = _ftype3_members[type_2]
+            return arm_2
+        arm_3 = _new(mknoddata3_default)
+        arm_3.type = _ftype3_members[type_2]
         cursor.position += 4
-        return value
+        return arm_3
 
 
 @dataclass(slots=True)
@@ -2959,11 +2950,10 @@ class MKNOD3res(_Value):
     """union MKNOD3res switch (nfsstat3 status) (nfs3.x:506)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> MKNOD3res:
@@ -2971,21 +2961,21 @@ class MKNOD3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(MKNOD3res_NFS3_OK)
+            arm = _new(MKNOD3res_NFS3_OK)
             cursor.position = position
-            resok.resok = MKNOD3resok._take(cursor)
+            arm.resok = MKNOD3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(MKNOD3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(MKNOD3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = MKNOD3resfail._take(cursor)
+        arm_2.resfail = MKNOD3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -3081,11 +3071,10 @@ class REMOVE3res(_Value):
     """union REMOVE3res switch (nfsstat3 status) (nfs3.x:527)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> REMOVE3res:
@@ -3093,21 +3082,21 @@ class REMOVE3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(REMOVE3res_NFS3_OK)
+            arm = _new(REMOVE3res_NFS3_OK)
             cursor.position = position
-            resok.resok = REMOVE3resok._take(cursor)
+            arm.resok = REMOVE3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(REMOVE3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(REMOVE3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = REMOVE3resfail._take(cursor)
+        arm_2.resfail = REMOVE3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -3203,11 +3192,10 @@ class RMDIR3res(_Value):
     """union RMDIR3res switch (nfsstat3 status) (nfs3.x:546)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> RMDIR3res:
@@ -3215,21 +3203,21 @@ class RMDIR3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(RMDIR3res_NFS3_OK)
+            arm = _new(RMDIR3res_NFS3_OK)
             cursor.position = position
-            resok.resok = RMDIR3resok._take(cursor)
+            arm.resok = RMDIR3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(RMDIR3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(RMDIR3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = RMDIR3resfail._take(cursor)
+        arm_2.resfail = RMDIR3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -3340,11 +3328,10 @@ class RENAME3res(_Value):
     """union RENAME3res switch (nfsstat3 status) (nfs3.x:571)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> RENAME3res:
@@ -3352,21 +3339,21 @@ class RENAME3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(RENAME3res_NFS3_OK)
+            arm = _new(RENAME3res_NFS3_OK)
             cursor.position = position
-            resok.resok = RENAME3resok._take(cursor)
+            arm.resok = RENAME3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(RENAME3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(RENAME3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = RENAME3resfail._take(cursor)
+        arm_2.resfail = RENAME3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -3424,7 +3411,8 @@ class LINK3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        file.data = bytes(data[position:end])
+        chunk = data[position:end]
+        file.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -3493,11 +3481,10 @@ class LINK3res(_Value):
     """union LINK3res switch (nfsstat3 status) (nfs3.x:595)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> LINK3res:
@@ -3505,21 +3492,21 @@ class LINK3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(LINK3res_NFS3_OK)
+            arm = _new(LINK3res_NFS3_OK)
             cursor.position = position
-            resok.resok = LINK3resok._take(cursor)
+            arm.resok = LINK3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(LINK3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(LINK3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = LINK3resfail._take(cursor)
+        arm_2.resfail = LINK3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -3582,7 +3569,8 @@ class READDIR3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        dir_2.data = bytes(data[position:end])
+        chunk = data[position:end]
+        dir_2.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -3728,11 +3716,10 @@ class READDIR3res(_Value):
     """union READDIR3res switch (nfsstat3 status) (nfs3.x:633)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> READDIR3res:
@@ -3740,21 +3727,21 @@ class READDIR3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(READDIR3res_NFS3_OK)
+            arm = _new(READDIR3res_NFS3_OK)
             cursor.position = position
-            resok.resok = READDIR3resok._take(cursor)
+            arm.resok = READDIR3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(READDIR3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(READDIR3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = READDIR3resfail._take(cursor)
+        arm_2.resfail = READDIR3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -3818,7 +3805,8 @@ class READDIRPLUS3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        dir_2.data = bytes(data[position:end])
+        chunk = data[position:end]
+        dir_2.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -3850,9 +3838,49 @@ class entryplus3(_Node):
             out.append(name)
             if len(name) & 3:
                 out.append(_ZEROS[len(name) & 3])
-            out.append(_SQ.pack(node.cookie))
-            node.name_attributes._put(out)
-            node.name_handle._put(out)
+            name_attributes = node.name_attributes
+            if type(name_attributes) is post_op_attr_TRUE:
+                attributes = name_attributes.attributes
+                rdev = attributes.rdev
+                atime = attributes.atime
+                mtime = attributes.mtime
+                ctime = attributes.ctime
+                out.append(_SQIiI4Q2I2Q2I6.pack(
+                    node.cookie,
+                    1,
+                    _ftype3_members[attributes.type],
+                    attributes.mode,
+                    attributes.nlink,
+                    attributes.uid,
+                    attributes.gid,
+                    attributes.size,
+                    attributes.used,
+                    rdev.specdata1,
+                    rdev.specdata2,
+                    attributes.fsid,
+                    attributes.fileid,
+                    atime.seconds,
+                    atime.nseconds,
+                    mtime.seconds,
+                    mtime.nseconds,
+                    ctime.seconds,
+                    ctime.nseconds,
+                ))
+            else:
+                out.append(_SQ.pack(node.cookie))
+                name_attributes._put(out)
+            name_handle = node.name_handle
+            if type(name_handle) is post_op_fh3_TRUE:
+                handle = name_handle.handle
+                data_2: _Buffer = handle.data
+                if type(data_2) is not bytes or len(data_2) > 64:
+                    data_2 = _octets(data_2, 64)
+                out.append(_SI2.pack(1, len(data_2)))
+                out.append(data_2)
+                if len(data_2) & 3:
+                    out.append(_ZEROS[len(data_2) & 3])
+            else:
+                name_handle._put(out)
         out.append(b"\0\0\0\0")
 
     @classmethod
@@ -3877,14 +3905,61 @@ class entryplus3(_Node):
                 position += 4 - (length & 3)
                 if data[end:position] != _ZEROS[length & 3]:
                     raise _bad_padding(end)
-            (node.cookie,) = _SQ.unpack_from(data, position)
-            position += 8
-            cursor.position = position
-            node.name_attributes = post_op_attr._take(cursor)
-            position = cursor.position
-            cursor.position = position
-            node.name_handle = post_op_fh3._take(cursor)
-            position = cursor.position
+            (node.cookie, attributes_follow) = _SQI.unpack_from(data, position)
+            position += 12
+            if attributes_follow == 1:
+                node.name_attributes = arm = _new(post_op_attr_TRUE)
+                arm.attributes = attributes = _new(fattr3)
+                attributes.rdev = rdev = _new(specdata3)
+                attributes.atime = atime = _new(nfstime3)
+                attributes.mtime = mtime = _new(nfstime3)
+                attributes.ctime = ctime = _new(nfstime3)
+                (
+                    attributes.type,
+                    attributes.mode,
+                    attributes.nlink,
+                    attributes.uid,
+                    attributes.gid,
+                    attributes.size,
+                    attributes.used,
+                    rdev.specdata1,
+                    rdev.specdata2,
+                    attributes.fsid,
+                    attributes.fileid,
+                    atime.seconds,
+                    atime.nseconds,
+                    mtime.seconds,
+                    mtime.nseconds,
+                    ctime.seconds,
+                    ctime.nseconds,
+                ) = _SiI4Q2I2Q2I6.unpack_from(data, position)
+                position += 84
+                attributes.type = _ftype3_members[attributes.type]
+            elif attributes_follow == 0:
+                node.name_attributes = _new(post_op_attr_FALSE)
+            else:
+                raise _bad_discriminant("post_op_attr", attributes_follow, position - 4)
+            (handle_follows,) = _SI.unpack_from(data, position)
+            position += 4
+            if handle_follows == 1:
+                node.name_handle = arm_2 = _new(post_op_fh3_TRUE)
+                arm_2.handle = handle = _new(nfs_fh3)
+                (length,) = _SI.unpack_from(data, position)
+                position += 4
+                if length > 64 or length > len(data) - position:
+                    raise _overrun(data, position - 4, length, 64)
+                end = position + length
+                chunk = data[position:end]
+                handle.data = chunk if type(chunk) is bytes else bytes(chunk)
+                position = end
+                if length & 3:
+                    position += 4 - (length & 3)
+                    if data[end:position] != _ZEROS[length & 3]:
+                        raise _bad_padding(end)
+            elif handle_follows == 0:
+                node.name_handle = _new(post_op_fh3_FALSE)
+            else:
+                raise _bad_discriminant("post_op_fh3", handle_follows, position - 4)
             (more,) = _SI.unpack_from(data, position)
             position += 4
             nodes.append(node)
@@ -3976,11 +4051,10 @@ class READDIRPLUS3res(_Value):
     """union READDIRPLUS3res switch (nfsstat3 status) (nfs3.x:674)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> READDIRPLUS3res:
@@ -3988,21 +4062,21 @@ class READDIRPLUS3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(READDIRPLUS3res_NFS3_OK)
+            arm = _new(READDIRPLUS3res_NFS3_OK)
             cursor.position = position
-            resok.resok = READDIRPLUS3resok._take(cursor)
+            arm.resok = READDIRPLUS3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(READDIRPLUS3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(READDIRPLUS3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = READDIRPLUS3resfail._take(cursor)
+        arm_2.resfail = READDIRPLUS3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -4058,7 +4132,8 @@ class FSSTAT3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        fsroot.data = bytes(data[position:end])
+        chunk = data[position:end]
+        fsroot.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -4140,11 +4215,10 @@ class FSSTAT3res(_Value):
     """union FSSTAT3res switch (nfsstat3 status) (nfs3.x:702)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> FSSTAT3res:
@@ -4152,21 +4226,21 @@ class FSSTAT3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(FSSTAT3res_NFS3_OK)
+            arm = _new(FSSTAT3res_NFS3_OK)
             cursor.position = position
-            resok.resok = FSSTAT3resok._take(cursor)
+            arm.resok = FSSTAT3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(FSSTAT3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(FSSTAT3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = FSSTAT3resfail._take(cursor)
+        arm_2.resfail = FSSTAT3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -4228,7 +4302,8 @@ class FSINFO3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        fsroot.data = bytes(data[position:end])
+        chunk = data[position:end]
+        fsroot.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -4323,11 +4398,10 @@ class FSINFO3res(_Value):
     """union FSINFO3res switch (nfsstat3 status) (nfs3.x:738)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> FSINFO3res:
@@ -4335,21 +4409,21 @@ class FSINFO3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(FSINFO3res_NFS3_OK)
+            arm = _new(FSINFO3res_NFS3_OK)
             cursor.position = position
-            resok.resok = FSINFO3resok._take(cursor)
+            arm.resok = FSINFO3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(FSINFO3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(FSINFO3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = FSINFO3resfail._take(cursor)
+        arm_2.resfail = FSINFO3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -4405,7 +4479,8 @@ class PATHCONF3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        object_2.data = bytes(data[position:end])
+        chunk = data[position:end]
+        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -4488,11 +4563,10 @@ class PATHCONF3res(_Value):
     """union PATHCONF3res switch (nfsstat3 status) (nfs3.x:765)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> PATHCONF3res:
@@ -4500,21 +4574,21 @@ class PATHCONF3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(PATHCONF3res_NFS3_OK)
+            arm = _new(PATHCONF3res_NFS3_OK)
             cursor.position = position
-            resok.resok = PATHCONF3resok._take(cursor)
+            arm.resok = PATHCONF3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(PATHCONF3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(PATHCONF3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = PATHCONF3resfail._take(cursor)
+        arm_2.resfail = PATHCONF3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)
@@ -4573,7 +4647,8 @@ class COMMIT3args(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        file.data = bytes(data[position:end])
+        chunk = data[position:end]
+        file.data = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -4638,11 +4713,10 @@ class COMMIT3res(_Value):
     """union COMMIT3res switch (nfsstat3 status) (nfs3.x:789)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def status(self) -> nfsstat3:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def status(self) -> nfsstat3: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> COMMIT3res:
@@ -4650,21 +4724,21 @@ class COMMIT3res(_Value):
         if status == 0:
             data = cursor.data
             position = cursor.position + 4
-            resok = _new(COMMIT3res_NFS3_OK)
+            arm = _new(COMMIT3res_NFS3_OK)
             cursor.position = position
-            resok.resok = COMMIT3resok._take(cursor)
+            arm.resok = COMMIT3resok._take(cursor)
             position = cursor.position
             cursor.position = position
-            return resok
+            return arm
         data = cursor.data
         position = cursor.position + 4
-        resfail = _new(COMMIT3res_default)
-        resfail.status = _nfsstat3_members[status]
+        arm_2 = _new(COMMIT3res_default)
+        arm_2.status = _nfsstat3_members[status]
         cursor.position = position
-        resfail.resfail = COMMIT3resfail._take(cursor)
+        arm_2.resfail = COMMIT3resfail._take(cursor)
         position = cursor.position
         cursor.position = position
-        return resfail
+        return arm_2
 
 
 @dataclass(slots=True)

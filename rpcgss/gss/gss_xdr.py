@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TYPE_CHECKING
 
 from xdr.runtime import (
     Buffer as _Buffer,
@@ -93,7 +93,8 @@ class rpc_gss_cred_vers_1_t(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.handle = bytes(data[position:end])
+        chunk = data[position:end]
+        value.handle = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -107,11 +108,10 @@ class rpc_gss_cred_t(_Value):
     """union rpc_gss_cred_t switch (int vers) (gss.x:34)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def vers(self) -> int:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def vers(self) -> int: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> rpc_gss_cred_t:
@@ -119,12 +119,12 @@ class rpc_gss_cred_t(_Value):
         if vers == 1:
             data = cursor.data
             position = cursor.position + 4
-            ver_1 = _new(rpc_gss_cred_t_RPCSEC_GSS_VERS_1)
+            arm = _new(rpc_gss_cred_t_RPCSEC_GSS_VERS_1)
             cursor.position = position
-            ver_1.ver_1 = rpc_gss_cred_vers_1_t._take(cursor)
+            arm.ver_1 = rpc_gss_cred_vers_1_t._take(cursor)
             position = cursor.position
             cursor.position = position
-            return ver_1
+            return arm
         raise _bad_discriminant("rpc_gss_cred_t", vers, cursor.position)
 
 
@@ -165,7 +165,8 @@ class rpc_gss_init_arg(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.gss_token = bytes(data[position:end])
+        chunk = data[position:end]
+        value.gss_token = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -211,7 +212,8 @@ class rpc_gss_init_res(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.handle = bytes(data[position:end])
+        chunk = data[position:end]
+        value.handle = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -222,7 +224,8 @@ class rpc_gss_init_res(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.gss_token = bytes(data[position:end])
+        chunk_2 = data[position:end]
+        value.gss_token = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -285,7 +288,8 @@ class rpc_gss_integ_data(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.databody_integ = bytes(data[position:end])
+        chunk = data[position:end]
+        value.databody_integ = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -296,7 +300,8 @@ class rpc_gss_integ_data(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.checksum = bytes(data[position:end])
+        chunk_2 = data[position:end]
+        value.checksum = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -331,7 +336,8 @@ class rpc_gss_priv_data(_Value):
         if length > len(data) - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        value.databody_priv = bytes(data[position:end])
+        chunk = data[position:end]
+        value.databody_priv = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)

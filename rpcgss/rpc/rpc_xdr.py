@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Self, TYPE_CHECKING
 
 from xdr.runtime import (
     Buffer as _Buffer,
@@ -95,7 +95,8 @@ class opaque_auth(_Value):
         if length > 400 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 400)
         end = position + length
-        value.body = bytes(data[position:end])
+        chunk = data[position:end]
+        value.body = chunk if type(chunk) is bytes else bytes(chunk)
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -252,33 +253,32 @@ class accepted_reply_data(_Value):
     """union accepted_reply_data switch (accept_stat stat) (rpc.x:96)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def stat(self) -> accept_stat:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def stat(self) -> accept_stat: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> accepted_reply_data:
         (stat,) = _Si.unpack_from(cursor.data, cursor.position)
         if stat == 0:
-            value = _new(accepted_reply_data_SUCCESS)
+            arm = _new(accepted_reply_data_SUCCESS)
             cursor.position += 4
-            return value
+            return arm
         if stat == 2:
             data = cursor.data
             position = cursor.position + 4
-            mismatch = _new(accepted_reply_data_PROG_MISMATCH)
-            mismatch.mismatch = mismatch_2 = _new(mismatch_info)
-            (mismatch_2.low, mismatch_2.high) = _SI2.unpack_from(data, position)
+            arm_2 = _new(accepted_reply_data_PROG_MISMATCH)
+            arm_2.mismatch = mismatch = _new(mismatch_info)
+            (mismatch.low, mismatch.high) = _SI2.unpack_from(data, position)
             position += 8
             cursor.position = position
-            return mismatch
+            return arm_2
         if stat in (1, 3, 4, 5):
-            value_2 = _new(accepted_reply_data_PROG_UNAVAIL)
-            value_2.stat = _accept_stat_members[stat]
+            arm_3 = _new(accepted_reply_data_PROG_UNAVAIL)
+            arm_3.stat = _accept_stat_members[stat]
             cursor.position += 4
-            return value_2
+            return arm_3
         raise _bad_discriminant("accepted_reply_data", stat, cursor.position)
 
 
@@ -346,11 +346,10 @@ class rejected_reply(_Value):
     """union rejected_reply switch (reject_stat stat) (rpc.x:113)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def stat(self) -> reject_stat:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def stat(self) -> reject_stat: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> rejected_reply:
@@ -358,20 +357,20 @@ class rejected_reply(_Value):
         if stat == 0:
             data = cursor.data
             position = cursor.position + 4
-            mismatch = _new(rejected_reply_RPC_MISMATCH)
-            mismatch.mismatch = mismatch_2 = _new(mismatch_info)
-            (mismatch_2.low, mismatch_2.high) = _SI2.unpack_from(data, position)
+            arm = _new(rejected_reply_RPC_MISMATCH)
+            arm.mismatch = mismatch = _new(mismatch_info)
+            (mismatch.low, mismatch.high) = _SI2.unpack_from(data, position)
             position += 8
             cursor.position = position
-            return mismatch
+            return arm
         if stat == 1:
             data = cursor.data
             position = cursor.position + 4
-            reason = _new(rejected_reply_AUTH_ERROR)
-            (reason.reason,) = _SI.unpack_from(data, position)
+            arm_2 = _new(rejected_reply_AUTH_ERROR)
+            (arm_2.reason,) = _SI.unpack_from(data, position)
             position += 4
             cursor.position = position
-            return reason
+            return arm_2
         raise _bad_discriminant("rejected_reply", stat, cursor.position)
 
 
@@ -402,11 +401,10 @@ class reply_body(_Value):
     """union reply_body switch (reply_stat stat) (rpc.x:120)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def stat(self) -> reply_stat:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def stat(self) -> reply_stat: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> reply_body:
@@ -414,21 +412,21 @@ class reply_body(_Value):
         if stat == 0:
             data = cursor.data
             position = cursor.position + 4
-            areply = _new(reply_body_MSG_ACCEPTED)
+            arm = _new(reply_body_MSG_ACCEPTED)
             cursor.position = position
-            areply.areply = accepted_reply._take(cursor)
+            arm.areply = accepted_reply._take(cursor)
             position = cursor.position
             cursor.position = position
-            return areply
+            return arm
         if stat == 1:
             data = cursor.data
             position = cursor.position + 4
-            rreply = _new(reply_body_MSG_DENIED)
+            arm_2 = _new(reply_body_MSG_DENIED)
             cursor.position = position
-            rreply.rreply = rejected_reply._take(cursor)
+            arm_2.rreply = rejected_reply._take(cursor)
             position = cursor.position
             cursor.position = position
-            return rreply
+            return arm_2
         raise _bad_discriminant("reply_body", stat, cursor.position)
 
 
@@ -460,11 +458,10 @@ class rpc_msg_body(_Value):
     """union rpc_msg_body switch (msg_type mtype) (rpc.x:127)."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
 
-    @property
-    def mtype(self) -> msg_type:
-        """Which arm this is."""
-        raise NotImplementedError
+        @property
+        def mtype(self) -> msg_type: ...
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> rpc_msg_body:
@@ -472,21 +469,21 @@ class rpc_msg_body(_Value):
         if mtype == 0:
             data = cursor.data
             position = cursor.position + 4
-            cbody = _new(rpc_msg_body_CALL)
+            arm = _new(rpc_msg_body_CALL)
             cursor.position = position
-            cbody.cbody = call_body._take(cursor)
+            arm.cbody = call_body._take(cursor)
             position = cursor.position
             cursor.position = position
-            return cbody
+            return arm
         if mtype == 1:
             data = cursor.data
             position = cursor.position + 4
-            rbody = _new(rpc_msg_body_REPLY)
+            arm_2 = _new(rpc_msg_body_REPLY)
             cursor.position = position
-            rbody.rbody = reply_body._take(cursor)
+            arm_2.rbody = reply_body._take(cursor)
             position = cursor.position
             cursor.position = position
-            return rbody
+            return arm_2
         raise _bad_discriminant("rpc_msg_body", mtype, cursor.position)
 
 
