@@ -1,7 +1,7 @@
-"""Which octets of a file the server has not made firm yet: WRITE UNSTABLE and COMMIT without I/O (RFC 1813, 3.3.7, 3.3.21).
+"""Which octets of a file are not firm yet: WRITE UNSTABLE and COMMIT without I/O (RFC 1813, 3.3.7 and 3.3.21).
 
-An UNSTABLE octet is kept until a COMMIT that was sent after the WRITE's answer brings the same verifier as that answer:
-a server that restarted in between may have lost it, has another verifier, and is written to again. A WRITE may take less
+An UNSTABLE octet is kept until a COMMIT that was sent after the WRITE's answer brings the verifier of that answer: a
+server that restarted in between may have lost it, has another verifier, and is written to again. A WRITE may take less
 than it was given; the rest goes back to the octets that are to be written.
 """
 
