@@ -65,7 +65,6 @@ class Event:
         return cls(source, at, Kind(kind), handle, number, text)
 
 
-
 class Teller:
     """Tells the supervisor, on a descriptor that it gave us."""
 

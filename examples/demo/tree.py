@@ -1,4 +1,4 @@
-"""The files that are copied: a real tree, this Python's standard library and then its packages, until there is enough."""
+"""The files that are copied: a real tree, this Python's standard library and then its packages, until it is enough."""
 
 import hashlib
 import os
@@ -37,7 +37,9 @@ def collect(octets: int) -> list[SourceFile]:
         total += file.size
         if total >= octets:
             return files
-    raise TooSmall(f"this Python has only {total / 1e6:.0f} MB of files, not {octets / 1e6:.0f}; ask for less with --megabytes")
+    raise TooSmall(
+        f"this Python has only {total / 1e6:.0f} MB of files, not {octets / 1e6:.0f}; ask for less with --megabytes"
+    )
 
 
 def shares(files: Sequence[SourceFile], count: int) -> list[list[SourceFile]]:

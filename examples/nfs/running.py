@@ -23,7 +23,7 @@ from rpcgss.gss.provider import Acceptor
 from rpcgss.gss.server import GssServerFlavor
 from rpcgss.gss.store import ContextStore
 from rpcgss.reauth.server import TicketServer
-from rpcgss.rpc import AcceptNone, AcceptSys, Server, ServerFlavor
+from rpcgss.rpc import AcceptNone, AcceptSys, Call, Policy, Server, ServerFlavor
 from rpcgss.rpc.work import ThreadWorker, Worker
 
 _ROOM_FOR_THE_REST: Final = 64 * 1024  # of a record, beside the data of the largest READ or WRITE
@@ -65,6 +65,7 @@ def nfs_server(
     tickets: TicketServer | None = None,
     store: ContextStore | None = None,
     worker: Worker | None = None,
+    observer: Policy | None = None,
 ) -> Iterator[NfsServer]:
     """NFS and MOUNT for one directory; whoever gets it runs `rpc.serve`, and has left that when the block ends.
 
@@ -74,6 +75,7 @@ def nfs_server(
     users    -- users by principal; None: all act as the server itself
     tickets  -- grants tickets and honours them; None: no fast re-authentication
     store    -- the contexts, with whatever drop policy and events it has
+    observer -- is shown each call that is let in, before it runs
 
     Raises OSError if a directory cannot be used, ValueError if securities and acceptor do not fit.
     """
@@ -88,10 +90,22 @@ def nfs_server(
         flavors: list[ServerFlavor] = [AcceptNone(), AcceptSys(), *([gss] if gss else [])]
         admission = Admission(securities, exports or everybody(Access.WRITE), users)
         services = [NfsService(files, admission, worker), MountService(files, admission, worker)]
-        rpc = Server(services, flavors, policy=admission.policy, max_record=MOST_TRANSFER + _ROOM_FOR_THE_REST)
+        policy = _policy(admission, observer)
+        rpc = Server(services, flavors, policy=policy, max_record=MOST_TRANSFER + _ROOM_FOR_THE_REST)
         yield NfsServer(rpc, files, gss, tickets)
     finally:
         files.close()
+
+
+def _policy(admission: Admission, observer: Policy | None) -> Policy:
+    if observer is None:
+        return admission.policy
+
+    def policy(call: Call) -> None:
+        admission.policy(call)
+        observer(call)
+
+    return policy
 
 
 def _file_system(directory: Path, state: Path) -> FileSystem:

@@ -35,8 +35,8 @@ def clean_run() -> list[Event]:
 
 
 def killed_run() -> list[Event]:
-    """As above, and then: dropped, asking, answered by a server that dies before the answer arrives; two calls in flight,
-    one of which had been executed, and one of which has no known outcome."""
+    """As above, and then: dropped, asking, answered by a server that dies before the answer arrives; two calls in
+    flight, both executed, of which one has no known outcome."""
     return [
         *(event for event in clean_run() if event.at < 3),
         told("server 1", 9.0, Kind.EXECUTED, number=3, text="alice"),

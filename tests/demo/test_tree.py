@@ -1,5 +1,7 @@
 """The files that the demo copies."""
 
+import hashlib
+
 import pytest
 
 from examples.demo.tree import TooSmall, collect, digest, shares
@@ -27,7 +29,5 @@ def test_more_than_there_is() -> None:
 
 
 def test_digest() -> None:
-    import hashlib
-
     file = collect(1)[0]
     assert digest(file.source) == hashlib.sha256(file.source.read_bytes()).hexdigest()
