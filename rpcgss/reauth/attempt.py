@@ -45,7 +45,7 @@ class Renewal:
 class Attempt:
     """A request with this ticket under `session_key`. A retry is another Attempt: new nonce, new share.
 
-    `share` asks for forward secrecy; without X25519 on this machine it raises ValueError.
+    `share` asks for forward secrecy, and needs X25519 (`AVAILABLE`).
     """
 
     __slots__ = ("_accepted", "_key", "_offered", "_request", "_share", "_ticket")
@@ -53,8 +53,6 @@ class Attempt:
     def __init__(
         self, ticket: reauth_ticket, session_key: bytes, *, suites: Sequence[int] = SUITES, share: bool = AVAILABLE
     ) -> None:
-        if share and not AVAILABLE:
-            raise ValueError("a key share was asked for, and this machine is without X25519")
         self._ticket: Final = ticket
         self._key: Final = session_key
         self._offered: Final = tuple(suites)

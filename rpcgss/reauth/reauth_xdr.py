@@ -463,7 +463,8 @@ class reauth_state(_Value):
         if length > 1000 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 1000)
         end = position + length
-        value.display = str(data[position:end], "utf-8", "surrogateescape")
+        chunk_2 = data[position:end]
+        value.display = (chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)).decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -474,7 +475,8 @@ class reauth_state(_Value):
         if length > 64 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
-        value.mechanism = str(data[position:end], "utf-8", "surrogateescape")
+        chunk_3 = data[position:end]
+        value.mechanism = (chunk_3 if type(chunk_3) is bytes else bytes(chunk_3)).decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -492,8 +494,8 @@ class reauth_state(_Value):
         if length > 256 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 256)
         end = position + length
-        chunk_2 = data[position:end]
-        value.application = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
+        chunk_4 = data[position:end]
+        value.application = chunk_4 if type(chunk_4) is bytes else bytes(chunk_4)
         position = end
         if length & 3:
             position += 4 - (length & 3)

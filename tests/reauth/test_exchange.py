@@ -4,9 +4,15 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Never
 
 import pytest
+import trio
+import trio.testing
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,17 +20,21 @@ from rpcgss.gss.context import Origin
 from rpcgss.gss.errors import GssError
 from rpcgss.gss.provider import GssFlag, GssName
 from rpcgss.gss.store import StoreEventKind, StoreLimits
-from rpcgss.reauth import keys
+from rpcgss.reauth import aead, keys, shares
+from rpcgss.reauth import answer as answer_module
+from rpcgss.reauth import client as client_module
 from rpcgss.reauth.aead import SUITES
 from rpcgss.reauth.answer import read_untrusted
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, Attempt
 from rpcgss.reauth.errors import NoGrant, NotAccepted, Reason, Refused
-from rpcgss.reauth.grant import read_grant_untrusted
+from rpcgss.reauth.grant import encode_grant, read_grant_untrusted
 from rpcgss.reauth.keyring import FixedKeys, Key, KeySet
 from rpcgss.reauth.reauth_xdr import FRA1, reauth_arg, reauth_ok, reauth_ticket
 from rpcgss.reauth.server import ReauthEvent, ReauthEventKind
+from rpcgss.reauth.ticket import open_untrusted, seal
 from rpcgss.rpc.errors import AuthRefused
-from rpcgss.rpc.messages import DeniedReply, parse_call_untrusted, parse_reply_untrusted
+from rpcgss.rpc.messages import CallHeader, DeniedReply, encode_call_header, parse_call_untrusted, parse_reply_untrusted
+from rpcgss.rpc.rpc_xdr import opaque_auth
 
 from .harness import (
     ALICE,
@@ -112,14 +122,12 @@ async def test_both_ends_agree(server: ServerEnd, suite: int, share: bool) -> No
 
 
 def test_header_vector() -> None:
-    attempt = Attempt(reauth_ticket(0, b""), bytes(32), share=False)
-    record = request_record(attempt, xid=1)
-    call = parse_call_untrusted(record)
+    header = encode_call_header(CallHeader(1, 100003, 4, 0), opaque_auth(6, CREDENTIAL_BODY))
     expected = (
-        "00000001 00000000 00000002 000186a3 00000003 00000000 00000006 00000024 00000001 46524131 00000000 00000001"
+        "00000001 00000000 00000002 000186a3 00000004 00000000 00000006 00000024 00000001 46524131 00000000 00000001"
         "00000010 00000000 00000000 00000000 00000000"
     )
-    assert bytes(call.header) == bytes.fromhex(expected)
+    assert header == bytes.fromhex(expected)
 
 
 async def test_the_reply_is_made_as_the_protocol_says(server: ServerEnd) -> None:
@@ -282,6 +290,32 @@ async def test_case_12_points_of_low_order(server: ServerEnd, point: bytes) -> N
     assert await is_no(server, request_record(attempt), Reason.BAD_SHARE)
 
 
+async def test_case_12_a_server_without_x25519(server: ServerEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share that cannot be answered is a no; without one it works."""
+    monkeypatch.setattr(answer_module, "AVAILABLE", False)
+    held = await held_ticket(server)
+    assert await is_no(server, request_record(held.attempt(share=True)), Reason.BAD_SHARE)
+    assert await server.answer(request_record(held.attempt(share=False))) is not None
+
+
+def test_case_12_a_client_without_x25519(clocks: Clocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "AVAILABLE", False)
+    with pytest.raises(ValueError, match="without X25519"):
+        ClientEnd(clocks, share=True)
+    ClientEnd(clocks, share=False)
+
+
+def test_case_12_what_a_build_lacks_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*_: object) -> Never:
+        raise UnsupportedAlgorithm("not in this build")
+
+    assert aead._available(AESGCM)
+    assert not aead._available(lacking)
+    assert shares._available()
+    monkeypatch.setattr(shares, "X25519PrivateKey", SimpleNamespace(generate=lacking))
+    assert not shares._available()
+
+
 async def test_case_13_suites(server: ServerEnd) -> None:
     held = await held_ticket(server)
     for offered, chosen in (([77, 2, 1], 2), ([1, 2], 1), ([99, 1], 1), ([0, 3, 4, 5, 6, 7, 8, 2], 2)):
@@ -335,6 +369,24 @@ async def test_case_14_every_bit_and_truncation_of_a_ticket(clocks: Clocks, serv
     for sealed in (*flips(held.ticket.sealed), *truncations(held.ticket.sealed), held.ticket.sealed + bytes(32)):
         changed = replace(held, ticket=reauth_ticket(held.ticket.key_index, sealed))
         assert await is_no(server, request_record(changed.attempt(share=False)), Reason.FORGED_TICKET)
+
+
+@pytest.mark.parametrize("fault", ["format", "padding", "long padding", "garbage"])
+async def test_case_14_a_sealed_state_that_makes_no_sense(server: ServerEnd, fault: str) -> None:
+    """Sealed with the right key, by a fellow of another version: refused, not misread."""
+    held, key = await held_ticket(server), Key(b"k" * 32, 0)
+    plain, _ = open_untrusted(held.ticket, fixed_keys().keys(), START)
+    match fault:
+        case "format":
+            plain.head = b"\0\0\0\2"
+        case "padding":
+            plain.tail = plain.tail[:-1] + b"\1"
+        case "long padding":
+            plain.tail += bytes(32)
+        case _:
+            plain.tail = b"garbage"
+    changed = replace(held, ticket=seal(plain, key, "test"))
+    assert await is_no(server, request_record(changed.attempt()), Reason.FORGED_TICKET)
 
 
 async def test_case_14_rotation_in_flight(clocks: Clocks) -> None:
@@ -677,6 +729,39 @@ async def test_case_02_every_bit_of_a_grant(server: ServerEnd) -> None:
         with pytest.raises(NoGrant):
             read_grant_untrusted(sk, handle, window, octets)
     assert read_grant_untrusted(sk, made.handle, made.seq_window, octets).lifetime == 36000
+
+
+def test_an_empty_grant_is_none() -> None:
+    for ticket, lifetime in ((reauth_ticket(1, b"sealed"), 0), (reauth_ticket(1, b""), 60)):
+        octets = encode_grant(bytes(32), b"handle", 1, ticket, lifetime)
+        with pytest.raises(NoGrant, match="empty"):
+            read_grant_untrusted(bytes(32), b"handle", 1, octets)
+
+
+async def test_a_clock_before_the_keyrings_first_key(clocks: Clocks) -> None:
+    server = ServerEnd(clocks, FixedKeys(KeySet("test", (Key(b"k" * 32, int(START) + 10),), DAY)))
+    assert not (await server.grant()).octets
+    clocks.wall += 10
+    held = await held_ticket(server)
+    clocks.wall -= 10
+    assert await is_no(server, request_record(held.attempt()), Reason.UNAVAILABLE)
+
+
+async def test_the_keyring_is_watched(clocks: Clocks, autojump_clock: trio.testing.MockClock) -> None:
+    ring = fixed_keys()
+    server = ServerEnd(clocks, ring)
+    attempt = (await held_ticket(server)).attempt()
+    answer = await server.answer(request_record(attempt))
+    assert answer is not None
+    server.use(accept(attempt, answer).handle)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.tickets.watch)
+        await trio.sleep(10)
+        assert server.store.established == 1
+        ring.present = replace(ring.present, revoked_before=int(START) + 1)
+        await trio.sleep(1.5)
+        assert server.store.established == 0
+        nursery.cancel_scope.cancel()
 
 
 @given(st.binary(max_size=300))
