@@ -1,16 +1,12 @@
 """The grant: a ticket that a server appends to rpc_gss_init_res of the reply that completes a context."""
 
 import hmac
-from typing import Final
 
 import xdr
 from rpcgss.gss.provider import GssFlag, SecurityContext
 from rpcgss.reauth.errors import NoGrant
 from rpcgss.reauth.keys import Buffer, grant_mac
 from rpcgss.reauth.reauth_xdr import FRA1, reauth_grant, reauth_grant_covered, reauth_ticket
-
-MAX_LIFETIME: Final = (1 << 32) - 1
-"""Seconds that a lifetime on the wire can say at most."""
 
 
 def check_grantable(security: SecurityContext, offered: int) -> None:

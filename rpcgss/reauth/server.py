@@ -25,12 +25,12 @@ from rpcgss.gss.window import ReceiveWindow
 from rpcgss.reauth.aead import SUITES, AeadProtection, require_suites
 from rpcgss.reauth.answer import read_untrusted
 from rpcgss.reauth.errors import NoGrant, Reason, Refused
-from rpcgss.reauth.grant import MAX_LIFETIME, check_grantable, encode_grant
+from rpcgss.reauth.grant import check_grantable, encode_grant
 from rpcgss.reauth.keyring import KeySet, KeySource
 from rpcgss.reauth.keys import session_key
 from rpcgss.reauth.reauth_xdr import FRA1
 from rpcgss.reauth.replies import Replies
-from rpcgss.reauth.ticket import CHAIN_LENGTH, Plain, State, seal
+from rpcgss.reauth.ticket import CHAIN_LENGTH, MAX_LIFETIME, Plain, State, seal
 from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.flavors import Answer, Connection
 from rpcgss.rpc.messages import ReceivedCall
@@ -178,12 +178,14 @@ class TicketServer(ServerExtension):
         if service not in self._services:
             raise NoGrant("a service that is not answered for after a restart")
         sk = session_key(security.prf, establishment.tokens)
+        # Who revokes may have a clock ahead of ours; what is made in sight of the revocation comes after it.
+        established = max(int(establishment.wall), keys.revoked_before)
         state = State(
             initiator=security.initiator,
             mechanism=security.mechanism,
             acceptor_digest=service,
             flags=security.flags,
-            established=int(establishment.wall),
+            established=established,
             expiry=int(establishment.wall) + lifetime,
             chain=secrets.token_bytes(CHAIN_LENGTH),
             application=b"" if self._application is None else self._application(establishment),
@@ -210,7 +212,7 @@ class TicketServer(ServerExtension):
         key = keys.current(wall)
         if key is None:
             raise Refused(Reason.UNAVAILABLE)
-        handle, lifetime = host.store.new_handle(), min(int(state.expiry - wall), MAX_LIFETIME)
+        handle, lifetime = host.store.new_handle(), state.lifetime(wall)
         accepted = request.accept(
             plain, suite, key, keys.scope, handle=handle, seq_window=host.seq_window, lifetime=lifetime
         )

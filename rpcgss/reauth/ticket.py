@@ -24,6 +24,9 @@ from rpcgss.reauth.reauth_xdr import REAUTH_MAX_SEALED, REAUTH_STATE_FORMAT, rea
 SALT_LENGTH: Final = 16
 TAG_LENGTH: Final = 16
 CHAIN_LENGTH: Final = 16
+MAX_LIFETIME: Final = (1 << 32) - 1
+"""Seconds that a lifetime on the wire can say at most."""
+
 PADDING: Final = 32
 """The state is padded to a multiple of so many octets, so that a ticket's length says little of the principal's."""
 
@@ -55,9 +58,13 @@ class State:
     chain: bytes
     application: bytes = b""
 
+    def lifetime(self, wall: float) -> int:
+        """Whole seconds that are left at wall time `wall`, as many as the wire can say; 0: it is over."""
+        return max(0, min(int(self.expiry - wall), MAX_LIFETIME))
+
     def check_times(self, wall: float, revoked_before: int) -> None:
         """Raises Refused if the chain is over, revoked, or began in the future at wall time `wall`."""
-        if self.expiry <= wall:
+        if not self.lifetime(wall):
             raise Refused(Reason.EXPIRED)
         if self.established > wall + CLOCK_SKEW:
             raise Refused(Reason.FROM_THE_FUTURE)

@@ -409,8 +409,8 @@ def replace_key(key: Key, ends: int) -> Key:
     return Key(key.secret, key.begins, ends)
 
 
-@pytest.mark.parametrize(("elapsed", "good"), [(35999, True), (36000, False), (36001, False)])
-async def test_case_15_expiry(clocks: Clocks, server: ServerEnd, elapsed: int, good: bool) -> None:
+@pytest.mark.parametrize(("elapsed", "good"), [(35999, True), (35999.5, False), (36000, False), (36001, False)])
+async def test_case_15_expiry(clocks: Clocks, server: ServerEnd, elapsed: float, good: bool) -> None:
     held = await held_ticket(server)
     clocks.pass_time(elapsed)
     record = request_record(held.attempt())
@@ -459,6 +459,12 @@ async def test_case_15_revocation(clocks: Clocks) -> None:
     stolen = HeldTicket(renewal.ticket, renewal.session_key, 0)
     for one in (held, stolen):
         assert await is_no(server, request_record(one.attempt()), Reason.REVOKED)
+    assert await server.answer(request_record((await held_ticket(server)).attempt())) is not None
+
+
+async def test_case_15_what_is_established_in_sight_of_a_revocation_comes_after_it(clocks: Clocks) -> None:
+    """The revoking host's clock is ahead by two minutes."""
+    server = ServerEnd(clocks, fixed_keys(revoked_before=int(START) + 120))
     assert await server.answer(request_record((await held_ticket(server)).attempt())) is not None
 
 
