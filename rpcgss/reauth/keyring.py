@@ -114,7 +114,7 @@ class Keyring(KeySource):
     """
 
     def __init__(self, path: str | os.PathLike[str], *, wall_clock: Callable[[], float] = time.time) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # a daemon may change its directory
         self.problem: str | None = None
         self.failed_reloads = 0
         self._wall_clock = wall_clock

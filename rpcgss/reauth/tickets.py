@@ -124,7 +124,7 @@ class SqliteTicketStore(TicketStore):
     def __init__(
         self, path: str | os.PathLike[str], *, maximum: int = MAX_TICKETS, worker: Worker | None = None
     ) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
         self._maximum = maximum
         self._worker = worker or ThreadWorker()
         self._lock = threading.Lock()
