@@ -34,7 +34,7 @@ class UnixListener(trio.abc.Listener[trio.SocketStream]):
         return await self._listener.accept()
 
     async def aclose(self) -> None:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             if os.stat(self.path).st_ino == self._inode:  # else it is somebody else's by now
                 os.unlink(self.path)
         await self._listener.aclose()
@@ -73,12 +73,15 @@ def _remove_stale(path: str) -> None:
     except FileNotFoundError:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
         try:
             probe.connect(path)
         except ConnectionRefusedError:
             os.unlink(path)
-        else:
-            raise OSError(errno.EADDRINUSE, "another server listens there")
+            return
+        except BlockingIOError:
+            pass  # somebody listens, and has all hands full
+    raise OSError(errno.EADDRINUSE, "another server listens there")
 
 
 async def accept_channels(

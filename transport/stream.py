@@ -5,6 +5,8 @@ nothing that follows could be understood: the channel is broken for good, and cl
 nothing. What came is kept in the `RecordReader`, so one system call may bring many records.
 """
 
+import math
+import os
 import socket
 from collections.abc import Sequence
 from typing import Final, TypeAlias
@@ -16,8 +18,14 @@ from transport.record import MAX_FRAGMENTS, MAX_RECORD, Buffer, RecordReader, re
 RECEIVE_OCTETS: Final = 256 * 1024
 JOIN_OCTETS: Final = 64 * 1024
 """Up to here, copying a record's pieces together is cheaper than handing them to the kernel one by one."""
+PIECES: Final = 512
+"""Pieces that one system call may be given; the kernel takes 1,024 (IOV_MAX)."""
 
 Record: TypeAlias = Buffer | Sequence[Buffer]
+
+
+class Stalled(trio.BrokenResourceError):
+    """The peer did not take a record for `send_seconds`."""
 
 
 class StreamChannel(trio.abc.Channel[bytes]):
@@ -25,6 +33,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
 
     peer          -- the other end's name for logs and errors
     last_received -- trio time of the last octets that came; of the channel's making, before any
+    send_seconds  -- how long the sending of one record may take, once it is its turn; may be changed at any time
     """
 
     reliable: Final = True
@@ -39,6 +48,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
     ) -> None:
         self.peer = peer
         self.last_received = trio.current_time()
+        self.send_seconds = math.inf
         self._stream: Final = stream
         self._socket: Final = stream.socket if isinstance(stream, trio.SocketStream) else None
         self._reader: Final = RecordReader(max_record=max_record, max_fragments=max_fragments)
@@ -54,8 +64,8 @@ class StreamChannel(trio.abc.Channel[bytes]):
     async def send(self, value: Record) -> None:
         """Send one record, in one piece or in several that follow each other; waits for other senders.
 
-        Raises `trio.BrokenResourceError`, `trio.ClosedResourceError`, and `RecordTooLarge` from 2**31 octets on.
-        Cancelled: before the first octet nothing has happened; after it the channel is broken.
+        Raises `trio.BrokenResourceError` (`Stalled` among them), `trio.ClosedResourceError`, and `RecordTooLarge` from
+        2**31 octets on. Cancelled: before the first octet nothing has happened; after it the channel is broken.
         """
         pieces = [value] if isinstance(value, bytes | bytearray | memoryview) else value
         header = record_header(sum(map(len, pieces)))
@@ -66,7 +76,10 @@ class StreamChannel(trio.abc.Channel[bytes]):
             await self._sending.acquire()
         try:
             self._check_usable()
-            await self._send_all([header, *pieces])
+            if self.send_seconds == math.inf:
+                await self._send_all([header, *pieces])
+            else:
+                await self._send_in_time([header, *pieces])
         finally:
             self._sending.release()
 
@@ -132,6 +145,13 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self.last_received = trio.current_time()
         return data
 
+    async def _send_in_time(self, pieces: list[Buffer]) -> None:
+        with trio.move_on_after(self.send_seconds) as limit:
+            await self._send_all(pieces)
+        if limit.cancelled_caught:
+            await self._give_up()
+            raise Stalled(f"the peer did not take a record within {self.send_seconds:g} s")
+
     async def _send_all(self, pieces: list[Buffer]) -> None:
         if sum(map(len, pieces)) <= JOIN_OCTETS:
             pieces = [b"".join(pieces)]
@@ -153,7 +173,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
         touched = False
         try:
             while pieces:
-                sent = await (sock.send(pieces[0]) if len(pieces) == 1 else sock.sendmsg(pieces))
+                sent = await (sock.send(pieces[0]) if len(pieces) == 1 else sock.sendmsg(pieces[:PIECES]))
                 touched = True
                 pieces = _after(pieces, sent)
         except OSError as error:
@@ -184,7 +204,11 @@ async def open_tcp(
     host: str, port: int, *, max_record: int = MAX_RECORD, max_fragments: int = MAX_FRAGMENTS
 ) -> StreamChannel:
     """Connect. Raises `OSError` with a text that names the address."""
-    stream = await trio.open_tcp_stream(host, port)
+    try:
+        stream = await trio.open_tcp_stream(host, port)
+    except OSError as error:
+        first = _first_cause(error)
+        raise OSError(first.errno, f"cannot connect to {host}:{port}: {_plain_reason(first)}") from error
     return StreamChannel(stream, peer=f"{host}:{port}", max_record=max_record, max_fragments=max_fragments)
 
 
@@ -200,3 +224,18 @@ async def open_unix(path: str, *, max_record: int = MAX_RECORD, max_fragments: i
         sock.close()
         raise
     return StreamChannel(trio.SocketStream(sock), peer=path, max_record=max_record, max_fragments=max_fragments)
+
+
+def _first_cause(error: OSError) -> OSError:
+    """What went wrong with the first address of a host; trio's own error says only how many were tried."""
+    cause = error.__cause__
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return cause if isinstance(cause, OSError) else error
+
+
+def _plain_reason(error: OSError) -> str:
+    """The system's words for it, without trio's round them; name look-ups have numbers and words of their own."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)

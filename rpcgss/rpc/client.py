@@ -31,6 +31,8 @@ from rpcgss.rpc.errors import (
     ProcedureUnavailable,
     ProgramMismatch,
     ProgramUnavailable,
+    Refusal,
+    RpcError,
     ServerFault,
 )
 from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
@@ -52,6 +54,8 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 DEFAULT_TIMEOUT: Final = 60.0
+CONNECT_SECONDS: Final = 20.0
+"""How long one try to connect may take; a peer that accepts and then says nothing must not end all trying."""
 MAX_REFUSALS: Final = 64
 """Denials after which a call is not sent again: they are not authenticated, so the work that they cause is bounded."""
 MAX_TRANSMISSIONS: Final = 8
@@ -173,7 +177,7 @@ class Client:
         self.flavor: Final = flavor
         self.timeout: Final = timeout
         self._connect: Final = connect
-        self._non_idempotent: Final = frozenset(non_idempotent)
+        self._non_idempotent: Final = frozenset(map(_numbers, non_idempotent))
         self._places: Final = trio.Semaphore(max_outstanding)
         self._back_off: Final = back_off
         self._chance: Final = chance
@@ -184,7 +188,7 @@ class Client:
         self._serial = 0
         self._wanting: Final = trio.lowlevel.ParkingLot()  # calls that wait for a connection
         self._idle: Final = trio.lowlevel.ParkingLot()  # the connecting task, while nobody waits
-        self._trouble = "not connected yet"
+        self._trouble = "no connection yet"
         self._closed = False
 
     async def call(self, procedure: xdr.Procedure[A, R], argument: A, /, *, timeout: float | None = None) -> R:
@@ -222,7 +226,8 @@ class Client:
 
     async def _converse(self, procedure: xdr.Procedure[Any, Any], arguments: Buffer) -> Buffer:
         header = CallHeader(self._new_xid(), procedure.program, procedure.version, procedure.number)
-        conversation = _Conversation(self, procedure.name, header, arguments, procedure not in self._non_idempotent)
+        idempotent = _numbers(procedure) not in self._non_idempotent
+        conversation = _Conversation(self, procedure.name, header, arguments, idempotent)
         self._pending[header.xid] = conversation.pending
         try:
             return await conversation.run()
@@ -251,13 +256,10 @@ class Client:
     # The connection
 
     async def _connect_first(self) -> None:
-        with trio.move_on_after(self.timeout) as limit:
-            try:
-                self._first = await self._connect()
-            except OSError as error:
-                raise ConnectionLost(_reason(error)) from error
-        if limit.cancelled_caught:
-            raise ConnectionLost(f"no connection within {self.timeout:g} s")
+        with trio.move_on_after(self.timeout):
+            self._first = await self._try_to_connect()
+        if self._first is None:
+            raise ConnectionLost(self._trouble)
 
     async def _keep_connected(self) -> None:
         failures = 0
@@ -273,12 +275,17 @@ class Client:
                 failures = 0
 
     async def _try_to_connect(self) -> RecordChannel | None:
-        try:
-            return await self._connect()
-        except OSError as error:
-            self._trouble = _reason(error)
+        channel = None
+        with trio.move_on_after(CONNECT_SECONDS) as limit:
+            try:
+                channel = await self._connect()
+            except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, TransportError, RpcError) as error:
+                self._trouble = _reason(error)
+        if limit.cancelled_caught:
+            self._trouble = f"no connection within {CONNECT_SECONDS:g} s"
+        if channel is None:
             _log.info("%s", self._trouble)
-            return None
+        return channel
 
     async def _use(self, channel: RecordChannel) -> bool:
         """Read from a connection until it ends. True: it was of some use."""
@@ -306,12 +313,14 @@ class Client:
                     pending.post(LOST)
 
     async def _close(self) -> None:
-        with trio.move_on_after(CLOSE_SECONDS):
-            await self.flavor.aclose(self._link)
-        self._closed = True
-        self._wanting.unpark_all()
-        if self._first is not None:
-            await _close_forcefully(self._first)
+        try:
+            with trio.move_on_after(CLOSE_SECONDS):
+                await self.flavor.aclose(self._link)
+        finally:
+            self._closed = True
+            self._wanting.unpark_all()
+            if self._first is not None:
+                await _close_forcefully(self._first)
 
     def _deliver(self, record: bytes, link: "_StreamLink") -> None:
         reply = parse_reply_untrusted(record)
@@ -361,8 +370,9 @@ class _StreamLink(Link):
         try:
             await self._channel.send(chunks)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self.trouble = self.trouble or f"the connection to {self._channel.peer} broke: {_reason(error)}"
             self.abandon()
-            raise ConnectionLost(f"the connection to {self._channel.peer} broke: {_reason(error)}") from error
+            raise ConnectionLost(self.trouble) from error
 
     async def exchange(
         self,
@@ -451,7 +461,7 @@ class _Conversation:
                     await self._refused(refusal, link)
                     return None
                 case DeniedReply(refusal=refusal):
-                    raise refusal
+                    raise _received(refusal)
                 case _:  # LOST
                     self._lost()
                     return None
@@ -464,7 +474,7 @@ class _Conversation:
             except BadVerifier:
                 continue
             if reply.stat is not accept_stat.SUCCESS:
-                raise _refusal(reply)
+                raise _received(_refusal(reply))
             return results
         self._client.counters.bad_replies += 1
         _log.warning("%s: dropped a reply whose verifier is wrong", self._name)
@@ -475,13 +485,13 @@ class _Conversation:
         self._client.counters.refusals += 1
         self._refusals += 1
         if self._refusals > MAX_REFUSALS:
-            raise refusal
+            raise _received(refusal)
         try:
             again = await self._client.flavor.refused(self._transmissions[-1], refusal, link)
         except ConnectionLost:
             again = True
         if not again:
-            raise refusal
+            raise _received(refusal)
         self._transmissions.pop().finished()
         if self._client._link is not link:
             self._forget_mail()
@@ -494,6 +504,16 @@ class _Conversation:
     def _forget_mail(self) -> None:
         """Replies of an earlier connection, and word of its loss, are of no more use."""
         self.pending.clear()
+
+
+def _numbers(procedure: xdr.Procedure[Any, Any]) -> tuple[int, int, int]:
+    """What procedures are known by: a whole Procedure takes microseconds to hash."""
+    return procedure.program, procedure.version, procedure.number
+
+
+def _received(refusal: Refusal) -> Refusal:
+    refusal.received = True
+    return refusal
 
 
 def _refusal(reply: AcceptedReply) -> NotExecuted:

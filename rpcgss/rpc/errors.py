@@ -46,7 +46,13 @@ class BadVerifier(RpcError):
 
 
 class Refusal(RpcError):
-    """The server refused the call (RFC 5531, 9)."""
+    """The server refused the call (RFC 5531, 9).
+
+    `received` says that a client got it from its server: a service that is somebody's client itself must not pass it on
+    as its own.
+    """
+
+    received = False
 
 
 class Denied(Refusal):

@@ -1,8 +1,8 @@
 """A server of RPC programs: reads calls from channels, lets a flavor verify them and a service answer them.
 
 How it works: a task for each connection reads records, as many as may be under way, and then no more until one is
-done; a task for each call does the rest. All that a call can be refused for is raised as an exception, and `_answer`
-with its `_reply` is the one place that makes a reply of it.
+done; a task for each call does the rest. All that a call can be refused for is raised as an exception, and `_refusal`
+is the one place that makes a reply of it.
 """
 
 import itertools
@@ -25,6 +25,7 @@ from rpcgss.rpc.errors import (
     ProcedureUnavailable,
     ProgramMismatch,
     ProgramUnavailable,
+    Refusal,
     RpcError,
     ServerFault,
 )
@@ -39,8 +40,8 @@ from rpcgss.rpc.messages import (
     parse_call_untrusted,
 )
 from rpcgss.rpc.quiet import QuietLog
-from rpcgss.rpc.rpc_xdr import auth_stat
-from transport import MAX_CONNECTIONS, MAX_RECORD, StreamChannel, TransportError, accept_channels
+from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
+from transport import MAX_CONNECTIONS, MAX_RECORD, Stalled, StreamChannel, TransportError, accept_channels
 from xdr import Buffer
 
 DRAIN_SECONDS: Final = 30.0
@@ -86,7 +87,7 @@ class Server:
     policy       -- asked for each call; see `Policy`
     max_calls    -- under way at once, in all and on one connection; beyond that, nothing more is read
     max_connections, max_record -- see `transport`
-    send_seconds -- a peer that does not take its replies for so long loses its connection
+    send_seconds -- a peer that does not take a reply for so long loses its connection
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class Server:
     async def serve_channel(self, channel: StreamChannel) -> None:
         """Serve one peer until it closes, breaks the rules, or `stop` is called. Closes the channel."""
         self.counters.connections += 1
+        channel.send_seconds = self._send_seconds
         connection = Connection(channel.peer, next(_serials), channel.reliable)
         try:
             async with trio.open_nursery() as calls:
@@ -188,16 +190,18 @@ class Server:
             if reply is None:
                 self.counters.dropped += 1
                 return
-            with trio.move_on_after(self._send_seconds) as limit:
-                await channel.send(reply)
-            if limit.cancelled_caught:
-                _log.warning("%s does not take its replies; closing the connection", connection.peer)
-                await trio.aclose_forcefully(channel)
+            await channel.send(reply)
+        except Stalled as error:
+            _log.warning("%s: %s; closing the connection", connection.peer, error)
+            await trio.aclose_forcefully(channel)
         except BadMessage as error:
             _log.warning("%s does not speak RPC: %s; closing the connection", connection.peer, error)
             await trio.aclose_forcefully(channel)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader knows as well
+        except Exception:
+            self.counters.faults += 1
+            _log.exception("a call of %s failed", connection.peer)
         finally:
             room.release()
             self._places.release()
@@ -206,42 +210,62 @@ class Server:
         """The reply to a record; None: drop it. Raises `BadMessage`."""
         try:
             call = parse_call_untrusted(record)
-            flavor = self._flavors.get(call.credential.flavor)
-            if flavor is None:
-                raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, f"flavor {call.credential.flavor} is not taken")
-            outcome = await flavor.authenticate(call, connection)
+            outcome = await self._authenticate(call, connection)
             if outcome is None:
                 return None
             if isinstance(outcome, Answer):
                 self.counters.control += 1
                 return [encode_success(call.xid, outcome.verifier), outcome.body]
             return await self._reply(call, outcome, connection)
-        except Denied as refusal:
-            self.counters.refused += 1
-            _log.info("%s: %s", connection.peer, refusal)
-            return [encode_denied(message_xid(record) or 0, refusal)]
-        except NotExecuted as refusal:  # a control message that does not parse: there is no context to verify by
-            self.counters.refused += 1
-            _log.info("%s: %s", connection.peer, refusal)
-            return [encode_not_executed(message_xid(record) or 0, NULL_AUTH, refusal)]
+        except Refusal as refusal:
+            return [self._refusal(message_xid(record) or 0, refusal, NULL_AUTH, connection)]
         except BadMessage:
             raise
         except RpcError as error:  # a reply that cannot be protected must not leave at all (RFC 2203, 5.3.3.4)
             _log.warning("%s: no reply: %s", connection.peer, error)
             return None
 
-    async def _reply(self, call: ReceivedCall, session: Session, connection: Connection) -> list[Buffer]:
-        """The reply to a verified call. Raises `Denied`."""
+    async def _authenticate(self, call: ReceivedCall, connection: Connection) -> Session | Answer | None:
+        """See `ServerFlavor.authenticate`. Raises `RpcError` and nothing else."""
+        flavor = self._flavors.get(call.credential.flavor)
+        if flavor is None:
+            raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, f"flavor {call.credential.flavor} is not taken")
+        try:
+            return await flavor.authenticate(call, connection)
+        except RpcError:
+            raise
+        except Exception as error:
+            self.counters.faults += 1
+            _log.exception("authenticating a call of %s failed", connection.peer)
+            raise ServerFault("authentication failed") from error
+
+    async def _reply(self, call: ReceivedCall, session: Session, connection: Connection) -> list[Buffer] | None:
+        """The reply to a verified call; None: there is none that could be protected. Raises `RpcError`."""
         try:
             try:
                 body = await session.protect(await self._execute(call, session, connection))
                 return [encode_success(call.xid, await session.verifier()), body]
             except NotExecuted as refusal:
-                self.counters.refused += 1
-                _log.info("%s: %s", connection.peer, refusal)
-                return [encode_not_executed(call.xid, await session.verifier(), refusal)]
+                return [self._refusal(call.xid, refusal, await session.verifier(), connection)]
+        except RpcError:
+            raise
+        except Exception:
+            self.counters.faults += 1
+            _log.exception("protecting a reply to %s failed", connection.peer)
+            return None
         finally:
             session.finished()
+
+    def _refusal(self, xid: int, refusal: Refusal, verifier: opaque_auth, connection: Connection) -> bytes:
+        """The one place where a refusal becomes a reply."""
+        self.counters.refused += 1
+        _log.info("%s: %s", connection.peer, refusal)
+        match refusal:
+            case NotExecuted():
+                return encode_not_executed(xid, verifier, refusal)
+            case Denied():
+                return encode_denied(xid, refusal)
+        raise TypeError(f"{refusal!r} has no wire status")
 
     async def _execute(self, received: ReceivedCall, session: Session, connection: Connection) -> Buffer:
         """The encoded result. Raises `Refusal` and nothing else."""
@@ -253,11 +277,11 @@ class Server:
             arguments = _decode(procedure, await session.unprotect(received.body))
             self.counters.calls += 1
             return procedure.result.encode(await method(call, *arguments))
-        except (Denied, NotExecuted):
-            raise
         except xdr.ProcedureUnavailable as error:
             raise ProcedureUnavailable(str(error)) from error
         except Exception as error:
+            if isinstance(error, Refusal) and not error.received:
+                raise
             self.counters.faults += 1
             _log.exception("%s of %s failed", procedure.name, connection.peer)
             raise ServerFault(f"{procedure.name} failed") from error
@@ -288,11 +312,18 @@ async def stopping_on_signals(
         async for _ in arrivals:
             scope.cancel()
 
+    failure: Exception | None = None
     with trio.open_signal_receiver(*signals) as arrivals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, arrivals, nursery.cancel_scope)
-            yield
+            # An exception of the block is not this nursery's: it would come out wrapped into a group.
+            try:
+                yield
+            except Exception as error:
+                failure = error
             nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
 
 
 def _by_program(services: Iterable[xdr.Service[Call]]) -> dict[int, dict[int, xdr.Service[Call]]]:
