@@ -262,7 +262,7 @@ class GssFlavor(ClientFlavor):
         except AuthenticationFailed as failure:
             logger.warning("a recovered context is of no use: %s", failure)
             return False
-        return True
+        return not recovered.expired(trio.current_time()) and not recovered.spent
 
     async def _exchange(self, header: CallHeader, link: Link) -> ClientContext:
         carried = self._carrier == link.serial

@@ -2,7 +2,7 @@
 makes no difference to the messages that it protects."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
@@ -37,6 +37,7 @@ class GssIdentity(Identity):
     reauthenticated -- the context came from a ticket
     established     -- wall time (seconds since 1970) of the GSS exchange at the bottom of it
     application     -- what the application had put into the ticket; b"" else
+    delegated       -- credentials that the initiator handed over; None: none
     """
 
     principal: str
@@ -47,6 +48,7 @@ class GssIdentity(Identity):
     reauthenticated: bool
     established: float
     application: bytes = b""
+    delegated: object | None = field(default=None, repr=False, compare=False)
 
 
 class Context:
@@ -133,6 +135,7 @@ class Context:
                 reauthenticated=self.origin is Origin.TICKET,
                 established=self.established,
                 application=self.application,
+                delegated=self.delegated,
             )
         return known
 

@@ -32,13 +32,14 @@ from rpcgss.gss.window import ReceiveWindow
 from rpcgss.rpc.errors import AuthRefused, GarbageArguments
 from rpcgss.rpc.flavors import Answer, Connection
 from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall
+from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from xdr import DecodeError
 
 MAX_ROUNDS: Final = 10
 """Creation requests that one context may take. krb5 needs one, SPNEGO two or three."""
 
-logger = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 @dataclass(slots=True)
@@ -136,7 +137,7 @@ class Creation:
                 raise GssError(GSS_S_FAILURE, 0, "too many creation requests for one context")
         except GssError as error:
             self.counters.failures += 1
-            logger.warning("no context for %s: %s", connection.peer, error.text)
+            _log.warning("no context for %s: %r", connection.peer, error.text)
             return Answer(NULL_AUTH, rpc_gss_init_res(b"", error.major, error.minor, 0, b"").to_bytes())
         self._keep(making)
         result = rpc_gss_init_res(making.handle, GSS_S_CONTINUE_NEEDED, 0, self._host.seq_window, reply)
@@ -204,7 +205,7 @@ class Creation:
         try:
             return await self._extension.grant(establishment, connection)
         except Exception:
-            logger.exception("no grant for %s", connection.peer)
+            _log.exception("no grant for %s", connection.peer)
             return Grant()
 
     def _keep(self, making: _Making) -> None:

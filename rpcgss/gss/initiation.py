@@ -181,6 +181,8 @@ class _Exchange:
         if not seq_window:
             raise AuthenticationFailed("the server gives an empty window")
         now, lifetime = self._initiation.clock(), security.lifetime
+        if lifetime is not None and lifetime <= 0:
+            raise AuthenticationFailed(f"the credentials for {self._demands.target} have expired: get new ones (kinit)")
         await self._show_grant(security, seq_window, lifetime, now, trailing)
         return ClientContext(
             handle=self._handle,

@@ -3,10 +3,11 @@
 A DATA or DESTROY call is looked at in the order of 5.3.3.1, nothing changes before its header's MIC has been
 verified, and whatever had to be awaited is looked at again afterwards: the context may be gone, its number taken.
 
-    version, gss_proc, service, handle    AUTH_BADCRED; unknown handle: CREDPROBLEM; expired: CTXPROBLEM
+    version, gss_proc, service, handle    AUTH_BADCRED; unknown handle: CREDPROBLEM
     number too high                       CTXPROBLEM
     number below the window, or seen      dropped without a word
     MIC of the header                     CREDPROBLEM
+    credential expired, keys used up      CTXPROBLEM
     number, now that it may be believed   the window moves
     service not good enough here          AUTH_TOOWEAK
     body                                  GARBAGE_ARGS, with a valid verifier
@@ -207,9 +208,6 @@ class GssServerFlavor(ServerFlavor):
         if context is None:
             self.counters.unknown += 1
             raise AuthRefused(CREDPROBLEM, "no context of that handle")
-        if context.expired(now := self._clock()):
-            self.store.expire(context, now)
-            raise AuthRefused(CTXPROBLEM, "the credential behind the context has expired")
         if credential.service == GssService.PRIVACY and GssFlag.CONF not in context.flags:
             raise AuthRefused(auth_stat.AUTH_BADCRED, "privacy on a context that cannot encrypt")
         if credential.seq_num > MAXSEQ:

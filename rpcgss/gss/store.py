@@ -146,6 +146,8 @@ class ContextStore:
         if context.handle in self._established:
             self._established.move_to_end(context.handle)
             return
+        if not context.alive:
+            return
         self._unconfirmed.remove(context)
         self._put_established(context, now)
         self.counters.established_by_ticket += 1

@@ -13,11 +13,18 @@ from rpcgss.gss.bodies import (
     word,
 )
 from rpcgss.gss.errors import BadBody, BadMic, BadWrap, ProtectionUnavailable, SecurityError
-from rpcgss.gss.gss_xdr import rpc_gss_integ_data, rpc_gss_priv_data
+from rpcgss.gss.gss_xdr import (
+    rpc_gss_cred_t,
+    rpc_gss_cred_t_RPCSEC_GSS_VERS_1,
+    rpc_gss_cred_vers_1_t,
+    rpc_gss_integ_data,
+    rpc_gss_priv_data,
+)
 from rpcgss.gss.provider import GssService
 from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.rpc_xdr import auth_stat
 from tests.gss.fake_mechanism import FakeProtection
+from xdr import DecodeError
 
 PROTECTED = (GssService.INTEGRITY, GssService.PRIVACY)
 
@@ -40,6 +47,8 @@ def pair() -> tuple[FakeProtection, FakeProtection]:
 )
 def test_credentials_read_both_ways(credential: Credential, octets: str) -> None:
     assert encode_credential(credential).hex() == octets.replace(" ", "")
+    inner = rpc_gss_cred_vers_1_t(credential.gss_proc, credential.seq_num, credential.service, credential.handle)
+    assert rpc_gss_cred_t_RPCSEC_GSS_VERS_1(inner).to_bytes() == bytes.fromhex(octets)
     assert parse_credential_untrusted(bytes.fromhex(octets)) == credential
 
 
@@ -48,7 +57,10 @@ def test_credentials_of_strangers_raise_one_exception(body: bytes) -> None:
     try:
         credential = parse_credential_untrusted(body)
     except AuthRefused:
+        with pytest.raises(DecodeError):
+            rpc_gss_cred_t.from_bytes(body)
         return
+    assert isinstance(rpc_gss_cred_t.from_bytes(body), rpc_gss_cred_t_RPCSEC_GSS_VERS_1)
     assert encode_credential(credential) == body
 
 

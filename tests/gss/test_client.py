@@ -145,6 +145,28 @@ async def test_an_init_reply_that_is_not_right_makes_no_context(fields: dict[str
     assert 0 not in procedures(wire)
 
 
+async def test_the_mic_of_the_window_under_another_flavor() -> None:
+    def spoil(reply: bytes) -> bytes:
+        parsed = parse_reply_untrusted(reply)
+        assert isinstance(parsed, AcceptedReply)
+        return encode_success(parsed.xid, opaque_auth(1, parsed.verifier.body)) + bytes(parsed.body)
+
+    with pytest.raises(AuthenticationFailed, match="sign"):
+        await Wire(server(), incoming=spoil).call(flavor())
+
+
+async def test_cancelled_anywhere(autojump_clock: trio.abc.Clock) -> None:
+    """At every moment of a call that makes a context: the next call works, and no number is missing."""
+    for tick in range(12):
+        wire, one = Wire(server(FakeAcceptor(rounds=3), seq_window=1), reply_delay=1), flavor()
+        with trio.move_on_after(tick / 2 + 0.25):
+            for _ in range(3):
+                await wire.call(one)
+        assert await wire.call(one) == b"gnip"
+        assert one.context is not None
+        assert one.context.window.unanswered == 0
+
+
 async def test_every_bit_of_the_init_reply() -> None:
     """The context fails, or it is the right one; a handle is not signed, so a wrong one only finds no context."""
     wire, one = Wire(server()), flavor()
@@ -642,6 +664,11 @@ async def test_a_renewal_that_fails_leaves_the_old_context(autojump_clock: trio.
         await wire.call(one)
 
 
+async def test_credentials_that_have_expired() -> None:
+    with pytest.raises(AuthenticationFailed, match="expired"):
+        await Wire(server()).call(flavor(FakeProvider(lifetime=0)))
+
+
 async def test_an_expired_context_is_not_used(autojump_clock: trio.abc.Clock) -> None:
     wire, one = Wire(server()), flavor(FakeProvider(lifetime=1000))
     await wire.call(one)
@@ -711,7 +738,7 @@ class Extension(ClientExtension):
         self.closings += 1
 
 
-def recovered(one: GssServerFlavor, *, flags: GssFlag = EVERYTHING) -> ClientContext:
+def recovered(one: GssServerFlavor, *, flags: GssFlag = EVERYTHING, expiry: float | None = None) -> ClientContext:
     """A context that both ends have without an exchange."""
     handle, names = one.store.new_handle(), {"initiator": fake_name("alice@FAKE"), "acceptor": fake_name("nfs@server")}
     common = names | {"handle": handle, "mechanism": FAKE, "flags": flags, "origin": Origin.TICKET}
@@ -726,7 +753,7 @@ def recovered(one: GssServerFlavor, *, flags: GssFlag = EVERYTHING) -> ClientCon
         trio.current_time(),
     )
     protection = FakeProtection(handle, initiator=True, encrypts=True)
-    return ClientContext(protection=protection, seq_window=512, made=0, expiry=None, **common)  # type: ignore[arg-type]
+    return ClientContext(protection=protection, seq_window=512, made=0, expiry=expiry, **common)  # type: ignore[arg-type]
 
 
 async def test_offer_and_grant() -> None:
@@ -802,6 +829,14 @@ async def test_a_recovered_context_that_is_weaker_than_demanded_is_not_used() ->
     extension.contexts = [recovered(wire.server, flags=GssFlag.INTEG | GssFlag.MUTUAL)]
     assert await wire.call(one) == b"gnip"
     assert procedures(wire).count(RPCSEC_GSS_INIT) == 1
+
+
+async def test_a_recovered_context_that_has_expired_is_not_used(autojump_clock: trio.abc.Clock) -> None:
+    extension = Extension()
+    wire, one = Wire(server()), flavor(extension=extension)
+    extension.contexts = [recovered(wire.server, expiry=trio.current_time())]
+    assert await wire.call(one) == b"gnip"
+    assert one.counters.by_ticket == 0
 
 
 async def test_when_both_fail_the_calls_wait_for_another_connection(autojump_clock: trio.abc.Clock) -> None:

@@ -1,5 +1,6 @@
 """The system's GSS library with a real KDC: contexts, names, errors in plain words, and GSS_Pseudo_random."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -276,6 +277,14 @@ def test_only_the_names_that_were_given(realm: Realm, mechanism: str) -> None:
         token = GssapiProvider().initiate(demands(target, mechanism=mechanism)).step(None)
         with pytest.raises(GssError):
             acceptor.accept().step(token)
+
+
+def test_the_name_that_was_reached_is_looked_at(acceptor: GssapiAcceptor) -> None:
+    """Should a library's credential ever take more than its own name."""
+    ((name, credentials),) = acceptor._credentials
+    acceptor._credentials = [(replace(name, exported=name.exported + b"x"), credentials)]
+    with pytest.raises(GssError, match="not a service of this server"):
+        made(acceptor, demands())
 
 
 @pytest.mark.parametrize("token", [b"", b"x", b"\x60", bytes(100), b"\x60\x06\x06\x04\x2a\x03\x04\x05"])

@@ -66,6 +66,8 @@ class Peer:
         credential: Credential,
         verifier: opaque_auth | Callable[[bytes], bytes] = NULL_AUTH,
         body: bytes = b"",
+        *,
+        verifier_flavor: int = 6,
         **header: int,
     ) -> ReceivedReply | None:
         """`verifier` may be a function that makes its body of the header. None: the server said nothing."""
@@ -73,7 +75,7 @@ class Peer:
         call = CallHeader(**{"xid": self.xid, "program": 1, "version": 1, "procedure": 0} | header)
         octets = encode_call_header(call, opaque_auth(6, encode_credential(credential)))
         if not isinstance(verifier, opaque_auth):
-            verifier = opaque_auth(6, verifier(octets))
+            verifier = opaque_auth(verifier_flavor, verifier(octets))
         reply = await serve(self.server, octets + encode_auth(verifier) + body)
         return None if reply is None else parse_reply_untrusted(reply)
 
@@ -373,6 +375,14 @@ async def test_who_calls() -> None:
     assert (identity.service, identity.reauthenticated, identity.flavor) == (GssService.INTEGRITY, False, 6)
 
 
+async def test_delegated_credentials_reach_the_application() -> None:
+    one = server()
+    await peer(one, demands=replace(HANDSHAKE, delegate=True))
+    identity = only_context(one).identity(GssService.PRIVACY)
+    assert identity.delegated == "delegated"
+    assert "delegated" not in repr(identity)
+
+
 FORGERIES: list[Any] = [
     lambda header: bytes(16),
     lambda header: b"",
@@ -413,6 +423,13 @@ async def test_the_mic_covers_the_header_from_xid_through_credential(field: int)
     assert reply is not None
     assert denial(parse_reply_untrusted(reply)) in (CREDPROBLEM, CTXPROBLEM, auth_stat.AUTH_BADCRED)
     assert only_context(one).window.highest == -1
+
+
+async def test_a_right_mic_under_another_flavor() -> None:
+    client = await peer()
+    credential = Credential(RPCSEC_GSS_DATA, 1, 1, client.handle)
+    assert denial(await client.send(credential, client.keys.mic, verifier_flavor=1)) == CREDPROBLEM
+    assert isinstance(await client.send(credential, client.keys.mic), AcceptedReply)
 
 
 async def test_anothers_key_does_not_open_a_handle() -> None:

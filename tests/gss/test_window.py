@@ -1,5 +1,7 @@
 """The two windows against models that are too simple to be wrong."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +50,10 @@ def test_each_number_once_and_none_below() -> None:
 def test_a_jump_to_the_highest_number_takes_no_memory() -> None:
     window = ReceiveWindow(1024)
     assert window.accept(0)
+    tracemalloc.start()
     assert window.accept(MAXSEQ)
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
     assert window.seen == 1
     assert window.accept(MAXSEQ - 1023)
     assert not window.accept(MAXSEQ - 1024)
