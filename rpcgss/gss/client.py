@@ -20,19 +20,19 @@ from typing import Final
 
 import trio
 
-from rpcgss.gss.bodies import Credential, encode_credential, protect, unprotect, word
+from rpcgss.gss.bodies import Credential, encode_credential
 from rpcgss.gss.context import RPCSEC_GSS, ClientContext, Origin
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension
 from rpcgss.gss.gss_xdr import RPCSEC_GSS_DATA, RPCSEC_GSS_DESTROY
 from rpcgss.gss.initiation import CreationRefused, Initiation, require_demanded
 from rpcgss.gss.mechanism import GssapiProvider
-from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import Credentials, Demands, GssService, Provider
-from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, BadReply, BadVerifier, ConnectionLost
+from rpcgss.gss.transmission import GssTransmission, sealed
+from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ConnectionLost
 from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
-from rpcgss.rpc.messages import AcceptedReply, CallHeader, encode_auth, encode_call_header
-from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat, opaque_auth
+from rpcgss.rpc.messages import CallHeader, encode_auth, encode_call_header
+from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import ThreadWorker, Worker
 from xdr import Buffer
 
@@ -359,7 +359,7 @@ class GssFlavor(ClientFlavor):
         octets = encode_call_header(header, opaque_auth(RPCSEC_GSS, credential))
         size = len(octets) if service is GssService.NONE else len(octets) + len(arguments)
         mic, body = await context.guard.run(
-            self._worker, size, _sealed, context.protection, service, number, octets, arguments
+            self._worker, size, sealed, context.protection, service, number, octets, arguments
         )
         chunks = [octets + encode_auth(opaque_auth(RPCSEC_GSS, mic)), body]
         return GssTransmission(chunks, context, number, service, self._worker)
@@ -369,7 +369,7 @@ class GssFlavor(ClientFlavor):
         credential = Credential(RPCSEC_GSS_DESTROY, number, self.demands.service, context.handle)
 
         def seal(header: bytes) -> tuple[opaque_auth, Buffer]:
-            mic, body = _sealed(context.protection, self.demands.service, number, header, b"")
+            mic, body = sealed(context.protection, self.demands.service, number, header, b"")
             return opaque_auth(RPCSEC_GSS, mic), body
 
         async def say_goodbye() -> None:
@@ -382,51 +382,6 @@ class GssFlavor(ClientFlavor):
             logger.debug("no DESTROY: %s", error)
 
 
-class GssTransmission(Transmission):
-    """A call as it was sent once, under one number. `open` works after `finished` too, for replies that come late."""
-
-    __slots__ = ("_service", "_worker", "context", "number")
-
-    def __init__(
-        self, chunks: list[Buffer], context: ClientContext, number: int, service: GssService, worker: Worker
-    ) -> None:
-        self.chunks = chunks
-        self.context: Final = context
-        self.number: Final = number
-        self._service: Final = service
-        self._worker: Final = worker
-
-    async def open(self, reply: AcceptedReply) -> Buffer:
-        success = reply.stat is accept_stat.SUCCESS
-        if reply.verifier.flavor == RPCSEC_GSS:
-            await self._verify(reply)
-        elif success or reply.verifier.flavor != 0:
-            raise BadVerifier(f"a verifier of flavor {reply.verifier.flavor}")
-        return await self._results(reply.body) if success else b""
-
-    def finished(self) -> None:
-        self.context.answered(self.number)
-
-    async def _verify(self, reply: AcceptedReply) -> None:
-        context = self.context
-        verify = context.protection.verify_mic
-        try:
-            await context.guard.run(self._worker, 4, verify, word(self.number), reply.verifier.body)
-        except SecurityError as error:
-            raise BadVerifier("the verifier is not the MIC of this call's number") from error
-
-    async def _results(self, body: Buffer) -> Buffer:
-        if self._service is GssService.NONE:
-            return body
-        context = self.context
-        try:
-            return await context.guard.run(
-                self._worker, len(body), unprotect, context.protection, self._service, self.number, body
-            )
-        except SecurityError as error:
-            raise BadReply(f"the results are not what the server protected: {error}") from error
-
-
 class _Attempt:
     """Somebody is making a context, on connection `serial`. A failure is for all who waited."""
 
@@ -434,13 +389,6 @@ class _Attempt:
         self.serial: Final = serial
         self.done: Final = trio.Event()
         self.failure: Exception | None = None
-
-
-def _sealed(
-    protection: MessageProtection, service: GssService, number: int, header: bytes, content: Buffer
-) -> tuple[bytes, Buffer]:
-    """The MIC of the header, and the body."""
-    return protection.mic(header), protect(protection, service, number, content)
 
 
 _REFRESH: Final = frozenset((auth_stat.RPCSEC_GSS_CREDPROBLEM, auth_stat.RPCSEC_GSS_CTXPROBLEM))

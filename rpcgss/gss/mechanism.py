@@ -1,12 +1,11 @@
 """Security contexts from the system's GSS library. The only file that imports gssapi.
 
 It uses `gssapi.raw`, whose functions release the GIL, cost a seventh of the methods', and raise errors there and then.
-python-gssapi has no GSS_Pseudo_random, so `prf` exports the context, imports it through ctypes in the very library that
-python-gssapi has loaded, asks, deletes that copy, and imports the context again for python-gssapi. Names, flags and
-delegated credentials have been read before; keys and sequence state survive, so MICs in flight still verify.
+python-gssapi has no GSS_Pseudo_random, so `prf` exports the context, has `pseudo_random` ask it, and imports it again.
+Names, flags and delegated credentials have been read before; keys and sequence state survive, so MICs in flight still
+verify.
 """
 
-import ctypes
 import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -19,7 +18,6 @@ from gssapi.raw.named_tuples import AcceptSecContextResult, UnwrapResult, WrapRe
 from rpcgss.gss.errors import AcceptorUnusable, BadMic, BadWrap, ContextExpired, GssError, ProtectionUnavailable
 from rpcgss.gss.gss_xdr import (
     GSS_S_BAD_NAME,
-    GSS_S_COMPLETE,
     GSS_S_CONTEXT_EXPIRED,
     GSS_S_DEFECTIVE_TOKEN,
     GSS_S_FAILURE,
@@ -38,9 +36,8 @@ from rpcgss.gss.provider import (
     Provider,
     SecurityContext,
 )
+from rpcgss.gss.pseudo_random import PseudoRandomLibrary
 from xdr import Buffer
-
-GSS_C_PRF_KEY_FULL: Final = 0
 
 ArgumentsP = ParamSpec("ArgumentsP")
 ResultT = TypeVar("ResultT")
@@ -394,64 +391,6 @@ def _explained(error: GssError, demands: Demands) -> GssError:
     return type(error)(error.major, error.minor, text)
 
 
-# GSS_Pseudo_random.
-
-
-class _GssBuffer(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_size_t), ("value", ctypes.c_void_p))
-
-    @classmethod
-    def of(cls, octets: bytes) -> "_GssBuffer":
-        """Points into `octets`, which the caller keeps."""
-        return cls(len(octets), ctypes.cast(ctypes.c_char_p(octets), ctypes.c_void_p))
-
-
-class _Library:
-    """The functions that python-gssapi lacks, found through its own extension module: the same library, no other."""
-
-    def __init__(self) -> None:
-        library = ctypes.CDLL(raw.sec_contexts.__file__)
-        number, pointer = ctypes.c_uint32, ctypes.c_void_p
-        minor, buffer = ctypes.POINTER(number), ctypes.POINTER(_GssBuffer)
-        self._import = library.gss_import_sec_context
-        self._import.argtypes = (minor, buffer, ctypes.POINTER(pointer))
-        self._pseudo_random = library.gss_pseudo_random
-        self._pseudo_random.argtypes = (minor, pointer, ctypes.c_int, buffer, ctypes.c_ssize_t, buffer)
-        self._delete = library.gss_delete_sec_context
-        self._delete.argtypes = (minor, ctypes.POINTER(pointer), buffer)
-        self._release = library.gss_release_buffer
-        self._release.argtypes = (minor, buffer)
-        for function in (self._import, self._pseudo_random, self._delete, self._release):
-            function.restype = number
-
-    def pseudo_random(self, exported: bytes, label: bytes, length: int) -> bytes:
-        """Raises `GssError`; leaves nothing behind."""
-        minor, context = ctypes.c_uint32(), ctypes.c_void_p()
-        major = self._import(minor, _GssBuffer.of(exported), context)
-        if major != GSS_S_COMPLETE:
-            raise GssError(major, minor.value, "the context cannot be imported for GSS_Pseudo_random")
-        try:
-            return self._ask(context, label, length)
-        finally:
-            self._delete(minor, context, None)
-
-    def _ask(self, context: ctypes.c_void_p, label: bytes, length: int) -> bytes:
-        minor, output = ctypes.c_uint32(), _GssBuffer()
-        major = self._pseudo_random(minor, context, GSS_C_PRF_KEY_FULL, _GssBuffer.of(label), length, output)
-        if major != GSS_S_COMPLETE:
-            raise GssError(major, minor.value, "the mechanism has no GSS_Pseudo_random")
-        try:
-            octets = ctypes.string_at(output.value or 0, output.length)
-        finally:
-            self._release(minor, output)
-        if len(octets) != length:
-            raise GssError(GSS_S_FAILURE, 0, "GSS_Pseudo_random gave another length than asked")
-        return octets
-
-
 @cache
-def _library() -> _Library:
-    try:
-        return _Library()
-    except (OSError, AttributeError) as error:
-        raise GssError(GSS_S_UNAVAILABLE, 0, "this GSS library has no GSS_Pseudo_random") from error
+def _library() -> PseudoRandomLibrary:
+    return PseudoRandomLibrary(raw.sec_contexts.__file__)

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from rpcgss.gss.bodies import parse_credential_untrusted
-from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor, GssTransmission
+from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
 from rpcgss.gss.context import ClientContext, Context, Origin
 from rpcgss.gss.errors import GssError
 from rpcgss.gss.extension import ClientExtension, Establishment
@@ -16,6 +16,7 @@ from rpcgss.gss.gss_xdr import RPCSEC_GSS_DESTROY, RPCSEC_GSS_INIT, rpc_gss_init
 from rpcgss.gss.provider import Credentials, Demands, GssFlag, GssService
 from rpcgss.gss.server import GssServerFlavor
 from rpcgss.gss.store import ContextStore, DropPolicy
+from rpcgss.gss.transmission import GssTransmission
 from rpcgss.gss.window import ReceiveWindow
 from rpcgss.rpc.errors import (
     AuthenticationFailed,
