@@ -33,6 +33,7 @@ KEEPERS = {"gssapi": ("rpcgss.gss.mechanism",)}
 IO_MODULES = ("trio", "asyncio", "select", "selectors", "socket", "ssl")
 IO_ALLOWED = (
     "rpcgss.rpc.work",  # runs what blocks in threads
+    "rpcgss.rpc.pending",  # a mailbox, and whoever waits before it
     "rpcgss.rpc.client",
     "rpcgss.rpc.server",
     "rpcgss.gss.guard",  # a queue before a security context
