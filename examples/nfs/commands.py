@@ -426,3 +426,6 @@ async def _named(session: Session, url: NfsUrl) -> tuple[Node, str]:
     if not components:
         raise NfsError(f"{url.path}: is an export's root itself; name something in it")
     return await session.nfs.walk(root, components[:-1]), components[-1]
+
+
+COMMANDS: Final[tuple[click.Command, ...]] = (ls, stat, cat, get, put, rm, mkdir, rmdir, mv, ln)
