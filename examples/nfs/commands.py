@@ -55,7 +55,7 @@ def access_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option("--sec", "security", type=click.Choice(SECURITIES), default="krb5p", show_default=True,
                   help="How calls are authenticated and protected.")  # fmt: skip
-    @click.option("--target", metavar="SERVICE@HOST", help="The server's GSS name, if not nfs@HOST of the URL.")
+    @click.option("--target", "service", metavar="SERVICE@HOST", help="The server's GSS name, if not nfs@HOST of the URL.")
     @click.option("--principal", metavar="NAME@REALM", help="Whose credentials; needed to use tickets of a file.")
     @click.option("--tickets", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
                   help="Keep re-authentication tickets in this file (mode 0600) instead of memory.")  # fmt: skip
@@ -70,7 +70,7 @@ def access_options(command: Callable[..., None]) -> Callable[..., None]:
     def with_access(
         *,
         security: str,
-        target: str | None,
+        service: str | None,
         principal: str | None,
         tickets: Path | None,
         no_tickets: bool,
@@ -80,7 +80,7 @@ def access_options(command: Callable[..., None]) -> Callable[..., None]:
         verbose: bool,
         **rest: object,
     ) -> None:
-        access = Access(security, target, principal, tickets, not no_tickets, timeout, parallel, mount_port)
+        access = Access(security, service, principal, tickets, not no_tickets, timeout, parallel, mount_port)
         command(access=access, verbose=verbose, **rest)
 
     return with_access
