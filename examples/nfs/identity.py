@@ -10,6 +10,7 @@ import os
 import platform
 import struct
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,20 +39,32 @@ def can_change() -> bool:
     return os.geteuid() == 0 and sys.maxsize > 2**32 and platform.machine() in _SYS_SETGROUPS
 
 
-@contextmanager
-def acting_as(credential: Credential, otherwise: Credential = SERVER) -> Iterator[None]:
-    """Be `credential` in this thread, and `otherwise` again afterwards; both equal costs nothing.
+class _Thread(threading.local):
+    """Who the present thread is."""
 
-    Raises PermissionError if the kernel refuses; the thread is then still `otherwise`.
+    present: Credential = SERVER
+
+
+_thread: Final = _Thread()
+
+
+@contextmanager
+def acting_as(credential: Credential) -> Iterator[None]:
+    """Be `credential` in this thread, and afterwards again who it was before. May be nested.
+
+    Raises PermissionError if the kernel refuses; the thread is then who it was.
     """
-    if credential == otherwise:
+    before = _thread.present
+    if credential == before:
         yield
         return
     try:
         _become(credential)
+        _thread.present = credential
         yield
     finally:
-        _return_to(otherwise)
+        _return_to(before)
+        _thread.present = before
 
 
 def _return_to(credential: Credential) -> None:

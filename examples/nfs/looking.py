@@ -10,6 +10,7 @@ from typing import Final
 from examples.nfs.attributes import LONGEST_NAME, checked_name, fattr3_of, text
 from examples.nfs.descriptors import Node
 from examples.nfs.exports import Access
+from examples.nfs.identity import SERVER, acting_as
 from examples.nfs.linux import permitted, reopen, self_path
 from examples.nfs.nfs3_xdr import (
     ACCESS3_DELETE,
@@ -104,7 +105,7 @@ def _relative(operation: Operation, directory: Node, name: bytes) -> Node:
     if name == b".":
         directory.retain()
         return directory
-    with operation.as_server():
+    with acting_as(SERVER):
         return operation.files.parent(directory)
 
 
@@ -161,7 +162,7 @@ def opened(operation: Operation, node: Node, flags: int) -> Iterator[int]:
             return reopen(descriptor, flags)
         except PermissionError:
             if _may_nevertheless(operation, node, flags):
-                with operation.as_server():
+                with acting_as(SERVER):
                     return _reopen_own(descriptor, flags)
             raise
 

@@ -95,7 +95,7 @@ class Operation:
     def write_out(self, node: Node, *, data_only: bool = False) -> None:
         """Write a file or directory to stable storage, contents and attributes, or contents only."""
         try:
-            with self.as_server(), self._to_write_out(node) as descriptor:
+            with acting_as(SERVER), self._to_write_out(node) as descriptor:
                 os.fdatasync(descriptor) if data_only else os.fsync(descriptor)
         except OSError:
             # The kernel reports a lost page once. Whoever has written it and waits for a COMMIT must hear of it too.
@@ -139,12 +139,6 @@ class Operation:
         if number < len(self.before):
             before = pre_op_attr_TRUE(self.before[number])
         return wcc_data(before, self.attributes_of(number))
-
-    @contextmanager
-    def as_server(self) -> Iterator[None]:
-        """For a while the server's own rights instead of the caller's."""
-        with acting_as(SERVER, otherwise=self.caller.credential):
-            yield
 
 
 class WriteVerifier:

@@ -17,6 +17,7 @@ from examples.nfs.nfs3_xdr import (
     ACCESS3_EXTEND,
     ACCESS3_MODIFY,
     ACCESS3_READ,
+    FILE_SYNC,
     ACCESS3args,
     ACCESS3res_NFS3_OK,
     nfsstat3,
@@ -39,7 +40,20 @@ def volume(tmp_path: Path) -> Iterator[Volume]:
     volume = Volume(directory, tmp_path / "state", Caller("alice@EXAMPLE.TEST", Access.WRITE, ALICE))
     yield volume
     volume.close()
-    assert (os.geteuid(), tuple(os.getgroups())) == (SERVER.uid, SERVER.groups)
+
+
+def thread_credential(thread: int) -> Credential:
+    """Who the kernel says that a thread of this process is to the file system."""
+    status = Path(f"/proc/self/task/{thread}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    uid, gid = (int(fields[name].split()[3]) for name in ("Uid", "Gid"))
+    return Credential(uid, gid, tuple(map(int, fields["Groups"].split())))
+
+
+@pytest.fixture(autouse=True)
+def afterwards_the_thread_is_itself() -> Iterator[None]:
+    yield
+    assert thread_credential(threading.get_native_id()) == SERVER
 
 
 def as_bob(volume: Volume) -> None:
@@ -142,13 +156,40 @@ def test_other_threads_stay_who_they_are() -> None:
     thread = threading.Thread(target=work)
     thread.start()
     inside.wait()
-    status = Path("/proc/self/task") / str(thread.native_id) / "status"
-    theirs = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
-    assert theirs["Uid"].split()[3] == str(ALICE.uid)
-    assert theirs["Groups"].split() == [str(gid) for gid in ALICE.groups]
-    assert tuple(os.getgroups()) == SERVER.groups
+    assert thread_credential(thread.native_id or 0) == ALICE
+    assert thread_credential(threading.get_native_id()) == SERVER
     leave.set()
     thread.join()
+
+
+def test_every_procedure_leaves_its_thread_itself(volume: Volume) -> None:
+    def check(*_: object) -> None:
+        assert thread_credential(threading.get_native_id()) == SERVER
+
+    directory = volume.mkdir(volume.root, "d")
+    check()
+    file = volume.create(directory, "f")
+    check(volume.create_exclusive(directory, "x", b"verifier"))
+    check(volume.symlink(directory, "l", "f"))
+    check(volume.write(file, 0, b"x", FILE_SYNC), volume.commit(file), volume.read(file))
+    check(volume.setattr(file, sattr(mode=0o000, size=0)))
+    check(volume.write(file, 0, b"x"))
+    check(volume.link(file, volume.root, "h"), volume.rename(directory, "f", volume.root, "g"))
+    check(volume.lookup(directory, ".."), volume.names(directory), volume.readdirplus(directory))
+    check(volume.remove(directory, "x"), volume.remove(directory, "l"), volume.rmdir(volume.root, "d"))
+    with pytest.raises(Failed):
+        volume.remove(volume.root, "nothing")
+    check()
+
+
+def test_acting_nests() -> None:
+    with acting_as(ALICE):
+        with acting_as(SERVER):
+            assert thread_credential(threading.get_native_id()) == SERVER
+        assert thread_credential(threading.get_native_id()) == ALICE
+        with pytest.raises(KeyError), acting_as(BOB):
+            raise KeyError
+        assert thread_credential(threading.get_native_id()) == ALICE
 
 
 def test_a_thread_that_cannot_become_itself_again_ends_the_process() -> None:
