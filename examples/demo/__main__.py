@@ -19,6 +19,7 @@ from examples.nfs.parallel import first_error
 from examples.realm import Realm, RealmError
 
 INTERRUPTED: Final = 130
+PLAIN_WIDTH: Final = 110
 
 
 async def play(settings: Settings, console: Console) -> tuple[Act, Act | None]:
@@ -74,7 +75,7 @@ async def watched(settings: Settings, console: Console, limit: float) -> tuple[A
               help="How long it may take.")  # fmt: skip
 def main(megabytes: float, clients: int, losses: int, without: float, picture: Path, limit: float) -> None:
     """Copy a real tree by NFS under krb5p while the server loses its contexts, and show that no call fails."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
     settings = Settings(int(megabytes * 1e6), int(without * 1e6), clients, losses)
     try:
         result = trio.run(watched, settings, console, limit)

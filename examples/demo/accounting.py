@@ -5,10 +5,12 @@ when the server was killed, and each of those is named: an answer that never arr
 first reply was lost. Everything else that does not match is an error of this software.
 """
 
+import json
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from examples.demo.events import Event, Kind
 
@@ -51,6 +53,7 @@ class ClientBook:
     by_exchange: list[Recovery] = field(default_factory=list)
     asked_at_the_kill: bool = False
     noes: int = 0
+    miscounts: list[str] = field(default_factory=list)
     calls: int = 0
     unknown: int = 0
     failures: list[str] = field(default_factory=list)
@@ -76,6 +79,7 @@ class ServerBook:
     dropped: set[str] = field(default_factory=set)
     killed: set[str] = field(default_factory=set)
     other_ends: Counter[Kind] = field(default_factory=Counter)
+    miscounts: list[str] = field(default_factory=list)
     executed: list[tuple[str, int]] = field(default_factory=list)
 
 
@@ -119,6 +123,10 @@ class Books:
         return sum(client.asked_at_the_kill for client in self.clients)
 
     @property
+    def miscounts(self) -> list[str]:
+        return [*self.server.miscounts, *(text for client in self.clients for text in client.miscounts)]
+
+    @property
     def failures(self) -> list[str]:
         return [f"{client.name}: {text}" for client in self.clients for text in client.failures]
 
@@ -155,6 +163,10 @@ def _client_book(name: str, events: Iterable[Event], killed_at: float | None) ->
                 recovery = Recovery(name, event.at if lost is None else lost, event.at, of_kill)
                 book.add(event, recovery)
                 asking, of_kill, lost = False, False, None
+            case Kind.COUNTED:
+                known = {"by_exchange": book.exchanged, "by_ticket": book.recovered, "lost": book.refused}
+                told = {counter: len(handles) for counter, handles in known.items()}
+                book.miscounts = _miscounts(name, told, json.loads(event.text))
             case Kind.CALLED:
                 book.calls = event.number
             case Kind.UNKNOWN:
@@ -170,8 +182,11 @@ def _server_book(events: Iterable[Event]) -> ServerBook:
     book = ServerBook()
     alive: dict[str, set[str]] = {}  # by process: a process that ends takes its contexts with it
     finished: set[str] = set()
+    told: dict[str, Counter[str]] = {}
     for event in events:
         living = alive.setdefault(event.source, set())
+        counter = COUNTERS.get(event.kind, "")
+        told.setdefault(event.source, Counter(dict.fromkeys(COUNTERS.values(), 0)))[counter] += bool(counter)
         match event.kind:
             case Kind.ESTABLISHED:
                 book.established.add(event.handle)
@@ -189,6 +204,9 @@ def _server_book(events: Iterable[Event]) -> ServerBook:
                 living.discard(event.handle)
             case Kind.EXECUTED:
                 book.executed.append((event.text, event.number))
+            case Kind.COUNTED:
+                known = {name: count for name, count in told[event.source].items() if name}
+                book.miscounts += _miscounts(event.source, known, json.loads(event.text))
             case Kind.FINISHED:
                 finished.add(event.source)
             case _:
@@ -197,6 +215,24 @@ def _server_book(events: Iterable[Event]) -> ServerBook:
         if source not in finished:
             book.killed |= handles
     return book
+
+
+COUNTERS: Final = {
+    Kind.ESTABLISHED: "established_by_exchange",
+    Kind.UNCONFIRMED: "unconfirmed",
+    Kind.REAUTHENTICATED: "established_by_ticket",
+    Kind.DROPPED: "dropped",
+}
+"""The context store's own counter for each kind of event."""
+
+
+def _miscounts(source: str, told: dict[str, int], counted: dict[str, int]) -> list[str]:
+    """Where the library's counters differ from the events."""
+    return [
+        f"{source} told of {number} {name} and counted {counted.get(name)}"
+        for name, number in told.items()
+        if counted.get(name) != number
+    ]
 
 
 def agreement(books: Books) -> list[Check]:
@@ -242,6 +278,8 @@ def agreement(books: Books) -> list[Check]:
             books.run_twice == 0 or bool(server.killed),
             f"{books.run_twice} ran again",
         ),
+        Check("the library's own counters say the same as the events", not books.miscounts,
+            "; ".join(books.miscounts) or "all equal"),
         Check("no context ended otherwise", not books.server.other_ends[Kind.EVICTED]
             and not books.server.other_ends[Kind.EXPIRED], _ends(books.server.other_ends)),
     ]  # fmt: skip

@@ -123,18 +123,19 @@ class Performance:
         await self.until(lambda: sum(self._moved.values()) >= part * self.act.octets)
 
     async def until_copied(self, passes: int) -> None:
-        await self.until(
-            lambda: all(len(self._stage.told(client.name, Kind.FINISHED)) >= passes for client in self._clients)
-        )
+        await self.until(lambda: self._have_copied(passes))
+
+    def _have_copied(self, passes: int) -> bool:
+        return all(len(self._stage.told(client.name, Kind.FINISHED)) >= passes for client in self._clients)
 
     async def all_clients_ended(self) -> None:
         for client in self._clients:
             await client.ended.wait()
 
-    async def copy_out(self) -> None:
-        """Let the clients begin with the way back."""
+    async def go_ahead(self) -> None:
+        """Let the clients begin with the way in; the second time with the way back."""
         for client in self._clients:
-            await client.say("get")
+            await client.say("go")
 
     async def stop_server(self) -> None:
         self._servers[-1].signal(signal.SIGTERM)
@@ -149,13 +150,13 @@ class Performance:
         self.act.kdc_stopped = time.monotonic()
 
     async def kill_server(self) -> None:
-        """SIGKILL at a moment when a re-authentication is in flight; raises DemoError if none comes."""
+        """SIGKILL at a moment when a re-authentication is in flight, or when all is copied and none will come."""
         server = self._servers[-1]
         while True:
-            await self.until(lambda: bool(self._asking))
+            await self.until(lambda: bool(self._asking) or self._have_copied(1))
             server.signal(signal.SIGSTOP)
             await trio.sleep(HOLD_SECONDS)
-            if self._asking:
+            if self._asking or self._have_copied(1):
                 break
             server.signal(signal.SIGCONT)
         self.act.killed = time.monotonic()
@@ -203,8 +204,9 @@ async def with_tickets(realm: Realm, stage: Stage, files: Sequence[SourceFile], 
     play = Performance(act, realm, stage, say, realm.directory / "tickets")
     port = await play.start_server(every)
     say(f"NFS server on port {port}; it drops the context of every {every}th call")
-    act.began = time.monotonic()
     await play.start_clients(port, shares(files, settings.clients), tickets=True)
+    act.began = time.monotonic()
+    await play.go_ahead()
     say(f"{settings.clients} clients copy {len(files)} files, {octets / 1e6:.0f} MB, to it under krb5p")
     await play.until_moved(KDC_GOES_AT)
     await play.stop_kdc_and_destroy_credentials()
@@ -218,7 +220,7 @@ async def with_tickets(realm: Realm, stage: Stage, files: Sequence[SourceFile], 
     await play.until_copied(1)
     act.copied_in = time.monotonic()
     say("all files are on the server; now back, each to another client")
-    await play.copy_out()
+    await play.go_ahead()
     await play.until_copied(2)
     await play.all_clients_ended()
     act.ended = time.monotonic()
@@ -238,12 +240,14 @@ async def without_tickets(realm: Realm, stage: Stage, files: Sequence[SourceFile
     play = Performance(act, realm, stage, say, realm.directory / "plain")
     every = _drop_every(len(files), octets, 20 * settings.clients)
     port = await play.start_server(every)
-    act.began = time.monotonic()
     await play.start_clients(port, shares(files, settings.clients), tickets=False)
+    act.began = time.monotonic()
+    await play.go_ahead()
     say(f"once more without tickets: the KDC runs again, {octets / 1e6:.0f} MB")
     await play.until_moved(WITHOUT_KDC_GOES_AT)
     await play.stop_kdc_and_destroy_credentials()
     say("the KDC is stopped, the credential caches are destroyed")
+    await play.go_ahead()  # back too, for whoever has not met a loss on the way in
     await play.all_clients_ended()
     act.ended = time.monotonic()
     await play.stop_server()

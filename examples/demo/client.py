@@ -1,13 +1,13 @@
 """One client of the demo, a process of its own: copies its share of files to the server, and another share back.
 
-It tells its supervisor what happens on standard output (`events`), and is told on standard input when the copying out
-may begin. When standard input ends the supervisor is gone, and so is this process.
+It tells its supervisor what happens on standard output (`events`), and is told on standard input, by a line each, when
+copying in and copying out may begin. When standard input ends the supervisor is gone, and so is this process.
 """
 
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -23,6 +23,7 @@ from examples.nfs.copy import Copier, Observer
 from examples.nfs.journal import Note, What
 from examples.nfs.parallel import in_parallel
 from examples.nfs.url import NfsUrl
+from rpcgss.gss.client import GssFlavor
 from rpcgss.rpc.errors import OutcomeUnknown
 
 A = TypeVar("A")
@@ -138,7 +139,7 @@ class Copying:
         return self._directories[path]
 
 
-async def copy(plan: Plan, teller: Teller, go_ahead: trio.Event) -> None:
+async def copy(plan: Plan, teller: Teller, go_ahead: trio.Semaphore) -> None:
     """Copy in, wait for the others, copy out."""
     tally = Tally()
     totals = Totals(teller)
@@ -148,13 +149,16 @@ async def copy(plan: Plan, teller: Teller, go_ahead: trio.Event) -> None:
             session.journal.listeners.append(lambda note: _tell_note(teller, note))
             root, _ = await session.root_of(url.components)
             teller.tell(Kind.READY)
+            await go_ahead.acquire()
             copying = Copying(session, Copier(session.nfs, await session.nfs.limits(root), totals), root)
             await copying.put(plan.inward)
             totals.tell()
             teller.tell(Kind.FINISHED, number=1)
-            await go_ahead.wait()
+            await go_ahead.acquire()
             await copying.get(plan.outward)
             totals.tell()
+            if isinstance(session.rpc.flavor, GssFlavor):
+                teller.tell(Kind.COUNTED, text=json.dumps(asdict(session.rpc.flavor.counters)))
     finally:
         teller.tell(Kind.CALLED, number=tally.calls)
         teller.tell(Kind.UNKNOWN, number=tally.unknown)
@@ -167,14 +171,15 @@ def _tell_note(teller: Teller, note: Note) -> None:
 
 async def supervised(plan: Plan, teller: Teller) -> bool:
     """Copy until done or the supervisor is gone. An error is told as what an application would see."""
-    go_ahead = trio.Event()
+    go_ahead = trio.Semaphore(0)
     done = False
     async with trio.open_nursery() as nursery:
 
         async def obey() -> None:
             async with trio.lowlevel.FdStream(0) as commands:
-                async for _ in commands:
-                    go_ahead.set()
+                async for data in commands:
+                    for _ in range(data.count(b"\n")):
+                        go_ahead.release()
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(obey)

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     FAILED = "failed"  # an error reached the application
 
     # told by both
+    COUNTED = "counted"  # the totals that the library kept itself, as a JSON object in the text
     READY = "ready"
     FINISHED = "finished"
 

@@ -36,7 +36,8 @@ def draw(act: Act, path: Path) -> None:
             _mark_phases(axes, act)
         _name_phases(speed, act)
         times.set_xlabel("seconds since the clients began")
-        times.set_xlim(-0.2, act.ended - act.began + 0.2)
+        first = min((event.at for event in act.events if event.kind is Kind.EXCHANGED), default=act.began)
+        times.set_xlim(first - act.began - 0.3, act.ended - act.began + 0.2)
         figure.savefig(path)
 
 
@@ -78,11 +79,11 @@ def _draw_lanes(axes: Axes, act: Act, books: Books) -> None:
         _dots(axes, act, _of(mine, Kind.RECOVERED), lane - 0.16, TICKET, "|", 70, "recovered by ticket")
         _dots(axes, act, _of(mine, Kind.EXCHANGED), lane - 0.16, EXCHANGE, "D", 45, "full exchange")
     axes.set_yticks(range(len(books.clients)), [client.name for client in reversed(books.clients)])
-    axes.set_ylim(-0.6, len(books.clients) - 0.4)
+    axes.set_ylim(-0.6, len(books.clients) + 0.1)  # room for the legend
     axes.tick_params(axis="y", length=0)
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
-    axes.legend(unique.values(), unique.keys(), loc="lower right", ncols=3, fontsize=9, framealpha=0.9)
+    axes.legend(unique.values(), unique.keys(), loc="upper right", ncols=3, fontsize=9, framealpha=0.9)
 
 
 def _of(events: Sequence[Event], kind: Kind) -> list[Event]:
@@ -114,6 +115,8 @@ def _draw_times(axes: Axes, act: Act, books: Books) -> None:
     axes.set_ylabel("time to recover")
     axes.grid(axis="y", color="#eeeeee")
     if axes.get_legend_handles_labels()[0]:
+        bottom, top = axes.get_ylim()
+        axes.set_ylim(bottom, top * 3)
         axes.legend(loc="upper right", ncols=3, fontsize=9, framealpha=0.9)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from examples.demo.accounting import Books, Check, Recovery, agreement, median_and_worst
@@ -88,7 +89,7 @@ def checks_without(act: Act) -> list[Check]:
 def table(act: Act, plain: Act | None) -> Table:
     """The figures of both acts side by side; of the first, as the server counts and as the clients do."""
     result = Table(title="What happened", title_justify="left")
-    result.add_column("")
+    result.add_column("", no_wrap=True)
     result.add_column("server's count", justify="right")
     result.add_column("clients' count", justify="right")
     if plain is not None:
@@ -146,8 +147,7 @@ def _times(recoveries: Sequence[Recovery], *, of_kill: bool = False) -> str:
 def print_checks(console: Console, checks: Sequence[Check]) -> None:
     for check in checks:
         mark = "[green]held  [/]" if check.held else "[red bold]BROKEN[/]"
-        console.print(f"  {mark} {check.claim}: ", end="", highlight=False)
-        console.print(check.found, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {mark} {check.claim}: [dim]{escape(check.found)}[/]", highlight=False, soft_wrap=True)
 
 
 def print_failures(console: Console, act: Act) -> None:

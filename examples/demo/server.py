@@ -6,7 +6,7 @@ ends too; SIGTERM ends it after what runs has been answered.
 
 import json
 import logging
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -87,6 +87,7 @@ def main(setting: Path) -> None:
     )
     with parts as server:
         trio.run(serve, server.rpc, work.port, teller)
+        teller.tell(Kind.COUNTED, text=json.dumps(asdict(store.counters)))
         teller.tell(Kind.FINISHED)
 
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -40,9 +40,10 @@ class Child:
         self.process.send_signal(number)
 
     async def say(self, line: str) -> None:
-        """Write a line to its standard input."""
+        """Write a line to its standard input, if it still runs."""
         assert self.process.stdin is not None
-        await self.process.stdin.send_all(f"{line}\n".encode())
+        with suppress(trio.BrokenResourceError):
+            await self.process.stdin.send_all(f"{line}\n".encode())
 
     def last_words(self) -> str:
         """What it wrote on standard error, the end of it."""
@@ -78,10 +79,10 @@ class Stage:
         return child
 
     async def until(self, condition: Callable[[], bool], *, of: Sequence[Child] = ()) -> None:
-        """Wait until the events make a condition true. Raises DemoError when one of the processes `of` ends before."""
+        """Wait until the events make a condition true. Raises DemoError when one of the processes `of` fails before."""
         while not condition():
             for child in of:
-                if child.ended.is_set():
+                if child.ended.is_set() and child.process.returncode != 0:
                     raise DemoError(f"{child.name} ended before its time: {child.last_words() or self._failure(child)}")
             await self._news.park()
 

@@ -14,6 +14,9 @@ def told(source: str, at: float, kind: Kind, handle: str = "", number: int = 0, 
     return Event(source, at, kind, handle, number, text)
 
 
+COUNTERS = '{"established_by_exchange": 1, "unconfirmed": 1, "established_by_ticket": 1, "dropped": 1, "expired": 0}'
+
+
 def clean_run() -> list[Event]:
     """One client: an exchange, a loss and its recovery, two calls."""
     return [
@@ -27,9 +30,11 @@ def clean_run() -> list[Event]:
         told("client", 2.4, Kind.RECOVERED, "bb"),
         told("server 1", 2.5, Kind.REAUTHENTICATED, "bb"),
         told("server 1", 2.6, Kind.EXECUTED, number=2, text="alice"),
+        told("client", 19.0, Kind.COUNTED, text='{"by_exchange": 1, "by_ticket": 1, "lost": 1, "renewed": 0}'),
         told("client", 20.0, Kind.CALLED, number=2),
         told("client", 20.1, Kind.UNKNOWN, number=0),
         told("server 1", 20.2, Kind.DESTROYED, "bb"),
+        told("server 1", 20.3, Kind.COUNTED, text=COUNTERS),
         told("server 1", 21.0, Kind.FINISHED),
     ]
 
@@ -139,6 +144,14 @@ def test_an_answer_cannot_be_lost_by_more_than_were_in_flight() -> None:
 
 def test_evictions_and_expiries_are_no_part_of_the_plan() -> None:
     events = [*clean_run(), told("server 1", 3.0, Kind.EVICTED, "ff")]
+    assert broken(keep_books(events, ["client"], None))
+
+
+@pytest.mark.parametrize("source", ["client", "server 1"])
+def test_counters_that_differ_from_the_events_are_noticed(source: str) -> None:
+    events = [event for event in clean_run() if event.kind is not Kind.COUNTED]
+    text = COUNTERS.replace('"dropped": 1', '"dropped": 2') if source != "client" else '{"by_exchange": 1, "lost": 1}'
+    events.append(told(source, 20.5, Kind.COUNTED, text=text))
     assert broken(keep_books(events, ["client"], None))
 
 
