@@ -55,7 +55,9 @@ def access_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option("--sec", "security", type=click.Choice(SECURITIES), default="krb5p", show_default=True,
                   help="How calls are authenticated and protected.")  # fmt: skip
-    @click.option("--target", "service", metavar="SERVICE@HOST", help="The server's GSS name, if not nfs@HOST of the URL.")
+    @click.option(
+        "--target", "service", metavar="SERVICE@HOST", help="The server's GSS name, if not nfs@HOST of the URL."
+    )
     @click.option("--principal", metavar="NAME@REALM", help="Whose credentials; needed to use tickets of a file.")
     @click.option("--tickets", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
                   help="Keep re-authentication tickets in this file (mode 0600) instead of memory.")  # fmt: skip
@@ -205,7 +207,8 @@ def cat(url: NfsUrl, follow: bool, access: Access, verbose: bool) -> None:
         end, position = None, 0
         while end is None:
             pieces: dict[int, bytes] = {}
-            stop = position + CAT_BLOCKS * block
+            # As far as the file is known to go; behind that, block by block until its end.
+            stop = max(position + block, min(node.attributes.size, position + CAT_BLOCKS * block))
             end = await fetch(session.nfs, node, position, stop, block, pieces.__setitem__)
             whole = b"".join(data for offset, data in sorted(pieces.items()))
             await trio.to_thread.run_sync(_write_out, whole[: (stop if end is None else end) - position])
