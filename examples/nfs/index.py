@@ -9,6 +9,7 @@ Several processes may use one index. Every method may block, and may be called f
 """
 
 import errno
+import os
 import secrets
 import sqlite3
 import threading
@@ -50,6 +51,7 @@ class Index:
     def __init__(self, path: Path, directory: str) -> None:
         self._path = path
         self._lock = threading.Lock()
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # it tells the names of files
         with self._translated():
             self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._database.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")

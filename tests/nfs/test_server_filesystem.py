@@ -811,6 +811,19 @@ def test_who_has_no_access_sees_nothing(volume: Volume) -> None:
             attempt()
 
 
+@pytest.mark.parametrize("mode", [0o444, 0o000, 0o200])
+def test_an_owner_reads_and_writes_whatever_the_mode_says(volume: Volume, mode: int) -> None:
+    """As a program does that has the file open: NFS has no open (RFC 1813, 4.4)."""
+    file = volume.create(volume.root, "f", attributes=sattr(mode=mode))
+    volume.write(file, 0, b"abc", FILE_SYNC)
+    volume.restart()
+    volume.write(file, 3, b"def")
+    volume.restart()
+    volume.commit(file)
+    assert volume.read(file) == b"abcdef"
+    assert volume.getattr(file).mode == mode
+
+
 # What a stranger can make grow
 
 
@@ -826,6 +839,12 @@ def test_the_number_of_open_files_is_bounded(tmp_path: Path) -> None:
         node.release()
     assert len(os.listdir("/proc/self/fd")) <= before + 4
     files.close()
+
+
+def test_the_index_is_nobody_elses_business(volume: Volume) -> None:
+    tree(volume)
+    for file in volume.state.iterdir():
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
 
 
 def test_the_index_forgets_what_is_gone(volume: Volume) -> None:
