@@ -12,9 +12,10 @@ from typing import Final
 import trio
 
 from transport.record import MAX_FRAGMENTS, MAX_RECORD
-from transport.stream import StreamChannel
+from transport.stream import StreamChannel, address_text, check_address, notice_dead_peers
 
-MAX_CONNECTIONS: Final = 1024
+MAX_CONNECTIONS: Final = 512
+"""By default a process has 1,024 descriptors: strangers must not be able to take them all from what is to be served."""
 _PAUSE: Final = 0.1  # seconds, when the process or the system has no descriptor left
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -41,12 +42,14 @@ class UnixListener(trio.abc.Listener[trio.SocketStream]):
 
 
 async def listen_tcp(port: int, host: str | None = None) -> list[trio.SocketListener]:
-    """Listeners on every address of `host` (None: all addresses); port 0 takes a free one. Raises `OSError` with a
-    text that names the address."""
+    """Listeners on every address of `host` (None: all addresses); port 0 takes a free one for each address. Raises
+    `OSError` with a text that names the address."""
+    problem = f"cannot listen on {address_text(host or '*', port)}"
+    check_address(host, port, problem)
     try:
         return await trio.open_tcp_listeners(port, host=host)
     except OSError as error:
-        raise OSError(error.errno, f"cannot listen on {host or '*'}:{port}: {error.strerror}") from error
+        raise OSError(error.errno, f"{problem}: {error.strerror or error}") from error
 
 
 def listen_unix(path: str, *, mode: int = 0o666, backlog: int = 128) -> UnixListener:
@@ -61,9 +64,10 @@ def listen_unix(path: str, *, mode: int = 0o666, backlog: int = 128) -> UnixList
             os.chmod(path, mode)
             plain.listen(backlog)
         return UnixListener(sock, path)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: of a NUL in the path
         sock.close()
-        raise OSError(error.errno, f"cannot listen at {path}: {error.strerror}") from error
+        number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (errno.EINVAL, None)
+        raise OSError(number, f"cannot listen at {path}: {reason or error}") from error
 
 
 def _remove_stale(path: str) -> None:
@@ -102,6 +106,8 @@ async def accept_channels(
 
     async def handle(stream: trio.SocketStream) -> None:
         try:
+            if stream.socket.family != socket.AF_UNIX:
+                notice_dead_peers(stream.socket)
             channel = StreamChannel(stream, peer=_peer_name(stream), max_record=max_record, max_fragments=max_fragments)
             try:
                 await handler(channel)
@@ -129,13 +135,16 @@ async def accept_channels(
 
 
 async def _accept_one(listener: trio.abc.Listener[trio.SocketStream]) -> trio.SocketStream:
+    told = False
     while True:
         try:
             return await listener.accept()
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
-            _log.error("cannot accept a connection: %s; trying again", error.strerror)
+            if not told:
+                _log.error("cannot accept connections: %s; trying again until it works", error.strerror)
+                told = True
             await trio.sleep(_PAUSE)
 
 
@@ -146,5 +155,4 @@ def _peer_name(stream: trio.SocketStream) -> str:
         return "a peer that has gone"
     if stream.socket.family == socket.AF_UNIX:
         return "a local process"
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return address_text(*address[:2])

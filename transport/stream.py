@@ -3,12 +3,17 @@
 Many tasks may send at once; they take turns. A send that was cut short leaves half a record on the stream, after which
 nothing that follows could be understood: the channel is broken for good, and closes. A receive that is cancelled loses
 nothing. What came is kept in the `RecordReader`, so one system call may bring many records.
+
+Most records fit into the kernel's buffer, so a send first tries to leave them there at once, without a word to the
+event loop; that is worth as much as all the rest of a small call.
 """
 
+import errno
 import math
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 import trio
@@ -20,6 +25,11 @@ JOIN_OCTETS: Final = 64 * 1024
 """Up to here, copying a record's pieces together is cheaper than handing them to the kernel one by one."""
 PIECES: Final = 512
 """Pieces that one system call may be given; the kernel takes 1,024 (IOV_MAX)."""
+MAX_PORT: Final = 0xFFFF
+DEAD_AFTER_SECONDS: Final = 120
+"""Of silence, after which a TCP peer is taken for dead: longer than calls wait by default."""
+PROBE_AFTER_SECONDS: Final = 60
+PROBE_EVERY_SECONDS: Final = 10
 
 Record: TypeAlias = Buffer | Sequence[Buffer]
 
@@ -65,21 +75,28 @@ class StreamChannel(trio.abc.Channel[bytes]):
         """Send one record, in one piece or in several that follow each other; waits for other senders.
 
         Raises `trio.BrokenResourceError` (`Stalled` among them), `trio.ClosedResourceError`, and `RecordTooLarge` from
-        2**31 octets on. Cancelled: before the first octet nothing has happened; after it the channel is broken.
+        2**31 octets on. Cancelled: before the first octet nothing has happened; after it the channel is broken. If
+        the kernel takes the record at once, other tasks have no turn meanwhile.
         """
-        pieces = [value] if isinstance(value, bytes | bytearray | memoryview) else value
-        header = record_header(sum(map(len, pieces)))
-        # An uncontended trio.Lock.acquire would give way to other tasks once more than the send itself does.
+        body = [value] if isinstance(value, bytes | bytearray | memoryview) else value
+        octets = sum(map(len, body))
+        pieces: list[Buffer] = [record_header(octets), *body]
+        if octets <= JOIN_OCTETS:
+            pieces = [b"".join(pieces)]
+        await trio.lowlevel.checkpoint_if_cancelled()
+        # An uncontended trio.Lock.acquire would give way to other tasks.
         try:
             self._sending.acquire_nowait()
         except trio.WouldBlock:
             await self._sending.acquire()
         try:
             self._check_usable()
-            if self.send_seconds == math.inf:
-                await self._send_all([header, *pieces])
+            if self._socket is None:
+                await self._send_to_stream(pieces)
             else:
-                await self._send_in_time([header, *pieces])
+                await self._send_to_socket(
+                    self._socket, [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+                )
         finally:
             self._sending.release()
 
@@ -90,9 +107,10 @@ class StreamChannel(trio.abc.Channel[bytes]):
         connection broke or ended within one, `trio.ClosedResourceError`, and `TransportError` of what the peer may not
         do (the channel is to be closed then). Cancelled: nothing is lost.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()  # while the record is still the reader's
         record = self._reader.next_record()
         if record is not None:
-            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.cancel_shielded_checkpoint()
             return record
         while record is None:
             data = await self._receive_some()
@@ -145,37 +163,35 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self.last_received = trio.current_time()
         return data
 
-    async def _send_in_time(self, pieces: list[Buffer]) -> None:
-        with trio.move_on_after(self.send_seconds) as limit:
-            await self._send_all(pieces)
-        if limit.cancelled_caught:
-            await self._give_up()
-            raise Stalled(f"the peer did not take a record within {self.send_seconds:g} s")
-
-    async def _send_all(self, pieces: list[Buffer]) -> None:
-        if sum(map(len, pieces)) <= JOIN_OCTETS:
-            pieces = [b"".join(pieces)]
-        if self._socket is None:
-            await self._send_to_stream(pieces)
-        else:
-            await self._send_to_socket(self._socket, [memoryview(piece).cast("B") for piece in pieces if len(piece)])
-
     async def _send_to_stream(self, pieces: list[Buffer]) -> None:
         try:
-            for piece in pieces:
-                await self._stream.send_all(piece)
+            with trio.move_on_after(self.send_seconds) as limit:
+                for piece in pieces:
+                    await self._stream.send_all(piece)
+            if limit.cancelled_caught:
+                raise self._stalled()
         except BaseException:
             await self._give_up()
             raise
 
     async def _send_to_socket(self, sock: trio.socket.SocketType, pieces: list[memoryview]) -> None:
-        """As `send_all`, but several pieces in one system call, and knowing whether anything has left."""
+        """As `send_all`, but several pieces in one system call, waiting only if need be, and knowing what has left."""
         touched = False
+        until = None
         try:
             while pieces:
-                sent = await (sock.send(pieces[0]) if len(pieces) == 1 else sock.sendmsg(pieces[:PIECES]))
-                touched = True
-                pieces = _after(pieces, sent)
+                try:
+                    sent = os.writev(sock.fileno(), pieces[:PIECES])
+                except BlockingIOError:
+                    until = until or trio.current_time() + self.send_seconds
+                    with trio.move_on_at(until) as limit:
+                        await trio.lowlevel.wait_writable(sock)
+                    if limit.cancelled_caught:
+                        await self._give_up()
+                        raise self._stalled() from None
+                else:
+                    touched = True
+                    pieces = _after(pieces, sent)
         except OSError as error:
             await self._give_up()
             if self._closed:
@@ -185,6 +201,9 @@ class StreamChannel(trio.abc.Channel[bytes]):
             if touched:
                 await self._give_up()
             raise
+
+    def _stalled(self) -> Stalled:
+        return Stalled(f"the peer did not take a record within {self.send_seconds:g} s")
 
     async def _give_up(self) -> None:
         self._broken = True
@@ -204,12 +223,40 @@ async def open_tcp(
     host: str, port: int, *, max_record: int = MAX_RECORD, max_fragments: int = MAX_FRAGMENTS
 ) -> StreamChannel:
     """Connect. Raises `OSError` with a text that names the address."""
+    address = address_text(host, port)
+    check_address(host, port, f"cannot connect to {address}")
     try:
         stream = await trio.open_tcp_stream(host, port)
     except OSError as error:
         first = _first_cause(error)
-        raise OSError(first.errno, f"cannot connect to {host}:{port}: {_plain_reason(first)}") from error
-    return StreamChannel(stream, peer=f"{host}:{port}", max_record=max_record, max_fragments=max_fragments)
+        raise OSError(first.errno, f"cannot connect to {address}: {_plain_reason(first)}") from error
+    notice_dead_peers(stream.socket)
+    return StreamChannel(stream, peer=address, max_record=max_record, max_fragments=max_fragments)
+
+
+def address_text(host: str, port: int) -> str:
+    """An address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def check_address(host: str | None, port: int, problem: str) -> None:
+    """Raises `OSError` of what the system takes for another port, or raises something else for."""
+    if not 0 <= port <= MAX_PORT:
+        raise OSError(errno.EINVAL, f"{problem}: ports are numbers up to {MAX_PORT}")
+    try:
+        (host or "").encode("idna")
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, f"{problem}: that is no host name") from error
+
+
+def notice_dead_peers(sock: trio.socket.SocketType) -> None:
+    """Let the kernel break a TCP connection whose peer has vanished without a word, whether anything is on its way to
+    it or not. Without this, a call on it would wait for many minutes, and an idle one would stay for ever."""
+    with suppress(OSError):  # it has gone already, which its first user will find out
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, PROBE_AFTER_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, PROBE_EVERY_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_SECONDS * 1000)
 
 
 async def open_unix(path: str, *, max_record: int = MAX_RECORD, max_fragments: int = MAX_FRAGMENTS) -> StreamChannel:
@@ -217,9 +264,11 @@ async def open_unix(path: str, *, max_record: int = MAX_RECORD, max_fragments: i
     sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         await sock.connect(path)
+        sock.getpeername()  # with the listener's queue full, the kernel says "later", which trio takes for a success
     except OSError as error:
         sock.close()
-        raise OSError(error.errno, f"cannot connect to {path}: {error.strerror}") from error
+        reason = "too many are waiting there" if error.errno == errno.ENOTCONN else _plain_reason(error)
+        raise OSError(error.errno, f"cannot connect to {path}: {reason}") from error
     except BaseException:
         sock.close()
         raise

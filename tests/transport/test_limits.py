@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from transport import Stalled, StreamChannel, listen_tcp, listen_unix, open_tcp
+from transport import Stalled, StreamChannel, accept_channels, listen_tcp, listen_unix, open_tcp, open_unix
 
 
 class Sluggish(trio.abc.Stream):
@@ -69,9 +69,108 @@ async def test_errors_say_why_there_is_no_connection() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        for host in ("127.0.0.1", "localhost"):
-            with pytest.raises(ConnectionRefusedError, match=f"cannot connect to {host}:{port}: Connection refused"):
+        for host, name in (("127.0.0.1", "127.0.0.1"), ("localhost", "localhost"), ("::1", r"\[::1\]")):
+            with pytest.raises(OSError, match=f"cannot connect to {name}:{port}: "):
                 await open_tcp(host, port)
+        with pytest.raises(ConnectionRefusedError, match="Connection refused"):
+            await open_tcp("localhost", port)
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "reason"),
+    [
+        ("no.such.name.invalid", 1, "name|Name"),
+        ("x" * 64, 1, "no host name"),
+        ("a..b", 1, "no host name"),
+        ("127.0.0.1", 65536, "ports are numbers"),
+        ("127.0.0.1", -1, "ports are numbers"),
+    ],
+)
+async def test_addresses_that_cannot_be(host: str, port: int, reason: str) -> None:
+    """The system would take port 65537 for port 1."""
+    with pytest.raises(OSError, match=rf"cannot connect to {host}:{port}: .*({reason})"):
+        await open_tcp(host, port)
+    with pytest.raises(OSError, match=rf"cannot listen on {host}:{port}: .*({reason})"):
+        await listen_tcp(port, host)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"), [("/tmp/" + "x" * 200, "too long"), ("/tmp/a\0b", "null byte|No such file")]
+)
+async def test_paths_that_cannot_be(path: str, reason: str) -> None:
+    with pytest.raises(OSError, match=f"cannot connect to .*({reason})"):
+        await open_unix(path)
+    with pytest.raises(OSError, match=f"cannot listen at .*({reason})"):
+        listen_unix(path)
+
+
+async def test_a_full_queue_is_no_connection(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(path)
+        busy.listen(0)
+        async with await open_unix(path):
+            with pytest.raises(OSError, match="socket: too many are waiting there"):
+                await open_unix(path)
+
+
+async def test_the_kernel_watches_over_tcp_peers() -> None:
+    """What it does with these options takes minutes and a cable to pull out; here, that both ends set them."""
+    kept: list[int] = []
+
+    async def look(channel: StreamChannel) -> None:
+        assert channel._socket is not None
+        kept.append(channel._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+        kept.append(channel._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+
+    (listener,) = await listen_tcp(0, "127.0.0.1")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(accept_channels, look, [listener], nursery)
+        async with await open_tcp("127.0.0.1", listener.socket.getsockname()[1]) as channel:
+            await look(channel)
+            with pytest.raises(trio.EndOfChannel):
+                await channel.receive()
+        nursery.cancel_scope.cancel()
+    assert kept == [1, 120_000] * 2
+
+
+async def test_a_reader_that_stalls_on_a_socket_breaks_the_channel(autojump_clock: trio.testing.MockClock) -> None:
+    autojump_clock.autojump_threshold = 0.02  # real sockets
+    (listener,) = await listen_tcp(0, "127.0.0.1")
+    async with listener:
+        near = await open_tcp("127.0.0.1", listener.socket.getsockname()[1])
+        far = await listener.accept()
+        near.send_seconds = 5
+        started = trio.current_time()
+        with pytest.raises(Stalled, match="within 5 s"):
+            await near.send(bytes(50_000_000))
+        assert trio.current_time() - started == pytest.approx(5, abs=1)
+        with pytest.raises(trio.BrokenResourceError):
+            await near.send(b"y")
+        await far.aclose()
+
+
+async def test_a_record_that_fits_the_kernel_leaves_at_once() -> None:
+    """No turn is given away while a small record is sent: senders would queue up behind each other."""
+    (listener,) = await listen_tcp(0, "127.0.0.1")
+    async with listener:
+        near = await open_tcp("127.0.0.1", listener.socket.getsockname()[1])
+        far = StreamChannel(await listener.accept())
+        async with near, far:
+            turns = 0
+
+            class Turns(trio.abc.Instrument):
+                def before_task_step(self, task: trio.lowlevel.Task) -> None:
+                    nonlocal turns
+                    turns += 1
+
+            instrument = Turns()
+            trio.lowlevel.add_instrument(instrument)
+            for _ in range(10):
+                await near.send([b"abc", b"def"])
+            trio.lowlevel.remove_instrument(instrument)
+            assert turns == 0
+            assert [await far.receive() for _ in range(10)] == [b"abcdef"] * 10
 
 
 async def test_a_listener_with_a_full_queue_is_alive(tmp_path: Path) -> None:
