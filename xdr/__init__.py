@@ -7,7 +7,7 @@
 Only the compiler (``xdr.compile`` and the files it imports) needs lark; it is imported when asked for, not before.
 """
 
-from .codec import (
+from .codecs import (
     BOOL,
     INTEGER,
     INTEGER_64,
@@ -35,7 +35,7 @@ from .value import Node, Value
 READING_ORDER: tuple[str, ...] = (
     "errors",
     "cursor",
-    "codec",
+    "codecs",
     "value",
     "program",
     "runtime",
@@ -44,7 +44,10 @@ READING_ORDER: tuple[str, ...] = (
     "parse",
     "model",
     "resolve",
+    "naming",
+    "straight",
     "emit",
+    "compile",
     "__main__",
 )
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m xdr compile F.x -o f_xdr.py [--check]`` and ``python -m xdr check F.x ...``."""
+"""The command line: ``python -m xdr compile F.x [-o f_xdr.py] [--check]`` and ``python -m xdr check F.x ...``."""
 
 import os
 import tempfile
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from .compile import compile_file, understood
+from .compile import understood
+from .emit import emit
 from .source import CompileError, read_source
 
 _INCLUDE = click.option("-I", "include", multiple=True, type=click.Path(path_type=Path), help="Look for #include here.")
@@ -19,30 +20,47 @@ def main() -> None:
 
 
 @main.command("compile")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write; standard output by default.")
-@click.option("--check", is_flag=True, help="Write nothing; fail if the output is not what it would be.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write ('-': standard output).")
+@click.option("--check", is_flag=True, help="Write nothing; fail if an output is not what it would be.")
 @click.option("--verbose", is_flag=True, help="Tell which lines are left out.")
 @_INCLUDE
 @_DEFINE
 def compile_command(
-    file: Path, output: Path | None, check: bool, verbose: bool, include: tuple[Path, ...], defines: tuple[str, ...]
+    files: tuple[Path, ...],
+    output: Path | None,
+    check: bool,
+    verbose: bool,
+    include: tuple[Path, ...],
+    defines: tuple[str, ...],
 ) -> None:
-    """Write the Python module for FILE."""
-    if check and output is None:
-        raise click.UsageError("--check needs -o, the file to compare with")
-    with _errors_told():
-        if verbose:
-            for place in read_source(file, include, _macros(defines)).passed_through:
-                click.echo(f"{place}: left out: a line for C", err=True)
-        text = compile_file(file, include, _macros(defines))
-        if output is None:
-            click.echo(text, nl=False)
-        elif not check:
-            _write(output, text)
-        elif not output.exists() or output.read_text() != text:
-            click.echo(f"{output}: not what {file} compiles to", err=True)
+    """Write the Python module for each of FILES, NAME.x to NAME_xdr.py beside it."""
+    if output is not None and len(files) > 1:
+        raise click.UsageError("-o is for one file")
+    failed = False
+    for file in files:
+        target = output or file.with_name(f"{file.stem}_xdr.py")
+        try:
+            with _ErrorsTold():
+                source = read_source(file, include, _macros(defines))
+                for place in source.passed_through if verbose else ():
+                    click.echo(f"{place}: left out: a line for C", err=True)
+                _deliver(emit(understood(source), file.name), target, file if check else None)
+        except SystemExit:
+            failed = True
+    raise SystemExit(1 if failed else 0)
+
+
+def _deliver(text: str, target: Path, compared_with: Path | None) -> None:
+    """Write a module, or only compare it with what is there."""
+    if compared_with is not None:
+        if not target.exists() or target.read_text(encoding="utf-8") != text:
+            click.echo(f"{target}: not what {compared_with} compiles to", err=True)
             raise SystemExit(1)
+    elif str(target) == "-":
+        click.echo(text, nl=False)
+    else:
+        _write(target, text)
 
 
 @main.command()
@@ -54,7 +72,7 @@ def check(files: tuple[Path, ...], include: tuple[Path, ...], defines: tuple[str
     failed = False
     for file in files:
         try:
-            with _errors_told():
+            with _ErrorsTold():
                 understood(read_source(file, include, _macros(defines)))
         except SystemExit:
             failed = True
@@ -65,7 +83,7 @@ def _macros(defines: tuple[str, ...]) -> dict[str, str]:
     return {name: value if given else "1" for name, given, value in (each.partition("=") for each in defines)}
 
 
-class _errors_told:
+class _ErrorsTold:
     """Errors of files and of the language go to standard error, and end with status 1."""
 
     def __enter__(self) -> None:

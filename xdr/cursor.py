@@ -74,17 +74,21 @@ class Cursor:
         """0 or 1; anything else is an error (RFC 4506, 4.4)."""
         number = self.uint()
         if number > 1:
-            raise DecodeError(f"bool is {number}", self.position - 4)
+            self.position -= 4
+            raise bad_boolean(number, self.position)
         return number == 1
 
     def opaque(self, maximum: builtins.int = UNBOUNDED) -> bytes:
         """Variable-length opaque data of at most ``maximum`` octets."""
         start = self.position
         length = self.uint()
-        if length > maximum or length > len(self.data) - self.position:
+        try:
+            if length > maximum or length > len(self.data) - self.position:
+                raise overrun(self.data, start, length, maximum)
+            return self.opaque_fixed(length)
+        except DecodeError:
             self.position = start
-            raise overrun(self.data, start, length, maximum)
-        return self.opaque_fixed(length)
+            raise
 
     def opaque_fixed(self, length: builtins.int) -> bytes:
         """Opaque data of exactly ``length`` octets, and its padding."""
@@ -117,7 +121,7 @@ class Cursor:
         if self.depth > MAX_DEPTH:
             raise DecodeError(f"nested more than {MAX_DEPTH} deep", self.position)
 
-    def _number(self, kind: Struct) -> Any:
+    def _number(self, kind: Struct) -> Any:  # noqa: ANN401
         try:
             (number,) = kind.unpack_from(self.data, self.position)
         except StructError:
@@ -141,6 +145,11 @@ def overrun(data: bytes | memoryview, offset: int, length: int, maximum: int) ->
 def bad_padding(offset: int) -> DecodeError:
     """The error of padding that is missing or not zero."""
     return DecodeError("padding is not zero", offset)
+
+
+def bad_boolean(number: int, offset: int) -> DecodeError:
+    """The error of a bool that is neither 0 nor 1."""
+    return DecodeError(f"{number} is not a bool", offset)
 
 
 def bad_discriminant(union: str, discriminant: int, offset: int) -> DecodeError:

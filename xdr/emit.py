@@ -90,7 +90,9 @@ class _Emitter:
         if "(IntEnum)" in text:
             lines.append("from enum import IntEnum")
         typing = sorted(
-            name for name in ("TYPE_CHECKING", "Any", "ClassVar", "Final", "Self", "TypeAlias") if re.search(rf"\b{name}\b", text)
+            name
+            for name in ("TYPE_CHECKING", "Any", "ClassVar", "Final", "Self", "TypeAlias")
+            if re.search(rf"\b{name}\b", text)
         )
         lines.append(f"from typing import {', '.join(typing)}")
         lines += ["", "from xdr.runtime import (", *(f"    {each}," for each in imports), ")"]
@@ -235,7 +237,7 @@ class _Emitter:
             "        if not bare:",
             f"            (more,) = {first}.unpack_from(data, position)",
             "            position += 4",
-            f"        while {self.context.need('BOOLEANS')}[more]:",
+            "        while more == 1:",
         ]
         body = Take(self.context, self._locals("node", "more"), self.module.group.get(struct.name), 12, True)
         body.line(f"node = {self.context.need('new')}(cls)")
@@ -243,7 +245,9 @@ class _Emitter:
             body.take(each.type, f"node.{field_name(each.name)}")
         body.atom("I", "more")
         body.flush()
-        self.lines += [*body.lines, "            nodes.append(node)", "        cursor.position = position"]
+        self.lines += [*body.lines, "            nodes.append(node)", "        if more:"]
+        self.lines.append(f"            raise {self.context.need('bad_boolean')}(more, position - 4)")
+        self.lines.append("        cursor.position = position")
         if recursive:
             self.lines.append("        cursor.depth -= 1")
         self.lines.append("        return nodes")
@@ -257,8 +261,8 @@ class _Emitter:
         switch = f"switch ({self.context.annotation(union.discriminant.type)} {union.discriminant.name})"
         self._doc(f"union {union.name} {switch}", union.place)
         discriminant = field_name(union.discriminant.name)
-        # Every arm has the discriminant, as a class attribute or as a field. The base must not: to dataclass it would be
-        # the field's default.
+        # Every arm has the discriminant, as a class attribute or as a field. The base must not: to dataclass it would
+        # be the field's default.
         switched = self._annotation(union.discriminant.type, {discriminant})
         self.lines += ["", "    __slots__ = ()", "    if TYPE_CHECKING:", "", "        @property"]
         self.lines.append(f"        def {discriminant}(self) -> {switched}: ...")
@@ -506,7 +510,7 @@ class _Emitter:
         self.lines += ["", f"    PROGRAM: Final = {program.number}", f"    VERSION: Final = {version.number}"]
         for procedure in version.procedures:
             items = [str(program.number), str(version.number), str(procedure.number), f'"{_method(procedure)}"']
-            items += [self._codec(self._argument(procedure)), self._codec(procedure.result)]
+            items += [self._codec(procedure.argument), self._codec(procedure.result)]
             start = f"{_method(procedure)}: Final = {self.context.need('Procedure')}("
             self.lines += wrapped(4, start, items, ")")
         self._client(version, name)
@@ -519,7 +523,7 @@ class _Emitter:
         self.lines += ["", f"    def __init__(self, call: {self.context.need('AsyncCall')}) -> None:"]
         self.lines.append("        self._call = call")
         for procedure in version.procedures:
-            argument = self._argument(procedure)
+            argument = procedure.argument
             void = isinstance(plain(argument), Void)
             parameter = "" if void else f", arg: {self.context.annotation(argument)}"
             result = self.context.annotation(procedure.result)
@@ -539,7 +543,7 @@ class _Emitter:
         self.lines += [f"        {each.number}: {name}.{_method(each)}," for each in version.procedures]
         self.lines.append("    }")
         for procedure in version.procedures:
-            argument = self._argument(procedure)
+            argument = procedure.argument
             void = isinstance(plain(argument), Void)
             parameter = "" if void else f", arg: {self.context.annotation(argument)}"
             result = self.context.annotation(procedure.result)
@@ -553,9 +557,6 @@ class _Emitter:
             else:
                 error = self.context.need("ProcedureUnavailable")
                 self.lines.append(f'        raise {error}("{_method(procedure)}")')
-
-    def _argument(self, procedure: ProcedureDefinition) -> Type:
-        return procedure.arguments[0].type if procedure.arguments else Void()
 
     # Small things
 

@@ -36,7 +36,7 @@ class DecodeError(XdrError):
 
 
 class EncodeError(XdrError):
-    """A value does not fit its type. ``path`` names the field, as in ``WRITE3args.data`` or ``dirlist3.entries[7].name``."""
+    """A value does not fit its type. ``path`` names the field: ``WRITE3args.data``, ``dirlist3.entries[7].name``."""
 
     def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(problem)

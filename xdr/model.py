@@ -198,11 +198,11 @@ class UnionDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ProcedureDefinition:
-    """A procedure."""
+    """A procedure. Several arguments have become one struct."""
 
     name: str
     number: int
-    arguments: tuple[Field, ...]
+    argument: Type
     result: Type
     place: Place
 
@@ -235,8 +235,8 @@ Definition: TypeAlias = ConstantDefinition | TypeDefinition | ProgramDefinition
 class Module:
     """Everything in the order of the file; nested definitions stand before those that hold them.
 
-    ``minimum`` has the least octets of each enum, struct and union; ``group`` names for each recursive type the cycle it
-    is part of.
+    ``minimum`` has the least octets of each enum, struct and union; ``group`` has for each recursive type the name of
+    the cycle it is part of.
     """
 
     definitions: list[Definition] = field(default_factory=list)

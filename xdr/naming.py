@@ -51,6 +51,9 @@ _MODULE_WORDS = frozenset(
 )
 _FIELD_WORDS = frozenset(["encode", "decode", "to_bytes", "from_bytes", "self"])
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
+_USED_BUILTINS = frozenset(
+    {"bool", "bytes", "classmethod", "dict", "float", "int", "len", "list", "property", "range", "str", "super", "type"}
+)
 
 
 class Names:
@@ -94,7 +97,7 @@ class Names:
 
     def fresh(self, name: str) -> str:
         """A module-level name that nothing else has."""
-        while name in self.taken or keyword.iskeyword(name) or name in _MODULE_WORDS or name in _BUILTINS:
+        while name in self.taken or keyword.iskeyword(name) or name in _MODULE_WORDS or name in _USED_BUILTINS:
             name += "_"
         self.taken.add(name)
         return name

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar, cast
 
 from lark import Lark, Token, Transformer, UnexpectedInput, UnexpectedToken, v_args
 from lark.exceptions import UnexpectedCharacters, VisitError
+from lark.tree import Meta
 
 from .nodes import (
     Arm,
@@ -127,7 +128,8 @@ def _next_definition(text: str, error: UnexpectedInput) -> str | None:
 def _diagnostic(source: Source, text: str, error: UnexpectedInput) -> Diagnostic:
     line, column = error.line, error.column
     if isinstance(error, UnexpectedToken):
-        expected, token = error.expected, error.token
+        # What the parser can really go on with; error.expected is merged over its states.
+        expected, token = error.accepts or error.expected, error.token
         if token.type == "$END":
             shown, line, column = "the end of the file", text.count("\n") + 1, 1
         else:
@@ -146,7 +148,7 @@ def _spoken(expected: set[str]) -> str:
         expected = expected - _TYPE_STARTS - {"NAME"}
     elif expected >= _DEFINITION_STARTS:
         words.append("a definition (const, typedef, enum, struct, union or program)")
-        expected = expected - _DEFINITION_STARTS - {"NAMESPACE", "PRAGMA"}
+        expected = expected - _DEFINITION_STARTS - {"NAMESPACE", "PRAGMA", "$END"}
     patterns = {terminal.name: terminal.pattern.value for terminal in _grammar().terminals}
     words += sorted(_SPOKEN.get(name) or f"'{patterns.get(name, name)}'" for name in expected - {"WS"})
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words) or "something else"
@@ -209,7 +211,7 @@ class _Nodes(Transformer[Token, Any]):
         return children[0], tuple(children[1:])
 
     @v_args(meta=True)
-    def arm(self, meta: Any, children: list[Any]) -> Arm:
+    def arm(self, meta: Meta, children: list[Any]) -> Arm:
         *labels, declaration = children
         cases = tuple(label for label in labels if label is not None)
         return Arm(cases, len(cases) < len(labels), declaration, self._meta(meta))
@@ -221,28 +223,28 @@ class _Nodes(Transformer[Token, Any]):
         return None
 
     @v_args(meta=True)
-    def enumeration(self, meta: Any, children: list[Any]) -> Enumeration:
+    def enumeration(self, meta: Meta, children: list[Any]) -> Enumeration:
         name, body = children if len(children) == 2 else (None, children[0])
         return Enumeration(name, body, self._meta(meta))
 
     anonymous_enum = enumeration
 
     @v_args(meta=True)
-    def structure(self, meta: Any, children: list[Any]) -> Structure:
+    def structure(self, meta: Meta, children: list[Any]) -> Structure:
         name, body = children if len(children) == 2 else (None, children[0])
         return Structure(name, body, self._meta(meta))
 
     anonymous_struct = structure
 
     @v_args(meta=True)
-    def union(self, meta: Any, children: list[Any]) -> Union:
+    def union(self, meta: Meta, children: list[Any]) -> Union:
         name, (discriminant, arms) = children if len(children) == 2 else (None, children[0])
         return Union(name, discriminant, arms, self._meta(meta))
 
     anonymous_union = union
 
     @v_args(meta=True)
-    def declaration(self, meta: Any, children: list[Any]) -> Declaration:
+    def declaration(self, meta: Meta, children: list[Any]) -> Declaration:
         kind, pointer, name, suffix = children
         shape, size = ("*", None) if pointer else ("", None)
         if suffix is not None:
@@ -259,7 +261,7 @@ class _Nodes(Transformer[Token, Any]):
         return "<>", children[0] if children else None
 
     @v_args(meta=True)
-    def builtin(self, meta: Any, children: list[Token]) -> Builtin:
+    def builtin(self, meta: Meta, children: list[Token]) -> Builtin:
         return Builtin(" ".join(children), self._meta(meta))
 
     def reference(self, children: list[Name]) -> TypeNode:
@@ -280,7 +282,7 @@ class _Nodes(Transformer[Token, Any]):
     def _place(self, token: Token) -> Place:
         return self._source.place(token.line or 1, token.column or 1)
 
-    def _meta(self, meta: Any) -> Place:
+    def _meta(self, meta: Meta) -> Place:
         return self._source.place(getattr(meta, "line", 1), getattr(meta, "column", 1))
 
 

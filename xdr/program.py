@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from .codec import Codec
+from .codecs import Codec
 from .errors import XdrError
 
 A = TypeVar("A")

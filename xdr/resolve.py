@@ -199,10 +199,9 @@ class _Resolver:
         if (name := declaration.name) is None:
             return
         node = declaration.type
-        if isinstance(node, nodes.Enumeration | nodes.Structure | nodes.Union) and declaration.shape == "":
-            if node.name is None:
-                self._define_type(node, name.text)
-                return
+        if not isinstance(node, nodes.Builtin | nodes.Reference) and declaration.shape == "" and node.name is None:
+            self._define_type(node, name.text)
+            return
         if self.typedefs.get(name.text) is not declaration:
             return
         target = self._alias(name.text)
@@ -357,7 +356,21 @@ class _Resolver:
         for text, count in Counter(argument.name for argument in arguments).items():
             if count > 1:
                 self._wrong(f"{name.text} has two arguments {text}", name.place)
-        return ProcedureDefinition(name.text, number, tuple(arguments), result, name.place)
+        if len(arguments) > 1:
+            arguments = [Field("arg", self._gathered(arguments, name))]
+        argument = arguments[0].type if arguments else Void()
+        return ProcedureDefinition(name.text, number, argument, result, name.place)
+
+    def _gathered(self, arguments: list[Field], procedure: nodes.Name) -> Type:
+        """Several arguments travel like the fields of one struct (rpcgen -N)."""
+        name = f"{procedure.text}_args"
+        while name in self.places:
+            name += "_"
+        self.places[name] = procedure.place
+        definition = StructDefinition(name, arguments, procedure.place)
+        self.module.definitions.append(definition)
+        self.module.named[name] = definition
+        return Named(name)
 
     def _program_number(self, value: nodes.Value, what: str) -> int:
         number = self._value(value)
@@ -552,8 +565,8 @@ def _types(definition: object) -> Iterator[Type]:
         case ProgramDefinition(versions=versions):
             for version in versions:
                 for procedure in version.procedures:
+                    yield procedure.argument
                     yield procedure.result
-                    yield from (argument.type for argument in procedure.arguments)
 
 
 def _arrays(kind: Type) -> Iterator[Array]:
@@ -621,7 +634,7 @@ def _linked_version(version: VersionDefinition, module: Module) -> VersionDefini
         ProcedureDefinition(
             procedure.name,
             procedure.number,
-            tuple(Field(argument.name, _linked(argument.type, module)) for argument in procedure.arguments),
+            _linked(procedure.argument, module),
             _linked(procedure.result, module),
             procedure.place,
         )

@@ -4,7 +4,7 @@ from struct import Struct, unpack_from
 from struct import pack as pack_many
 from typing import TypeAlias
 
-from .codec import (
+from .codecs import (
     BOOL,
     BOOLEANS,
     INTEGER,
@@ -31,7 +31,7 @@ from .codec import (
     ranged,
     string,
 )
-from .cursor import ZEROS, Cursor, bad_discriminant, bad_padding, overrun
+from .cursor import ZEROS, Cursor, bad_boolean, bad_discriminant, bad_padding, overrun
 from .errors import MAX_DEPTH, Buffer, DecodeError, EncodeError
 from .program import AsyncCall, CallT, Procedure, ProcedureUnavailable, Service
 from .value import Node, Value, arm, chain, node, struct, union
@@ -94,6 +94,7 @@ __all__ = [
     "arm",
     "array",
     "array_fixed",
+    "bad_boolean",
     "bad_discriminant",
     "bad_padding",
     "chain",

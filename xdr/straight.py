@@ -1,9 +1,9 @@
 """Straight-line bodies: the statements that put fields on the wire, and those that take them off.
 
 How it works: fields of fixed size collect in a *run*. When something of another kind comes up, or the end, the run
-becomes one ``pack`` or ``unpack_from`` of a precompiled ``Struct``, so that bounds are checked once and C does the work.
-Structs of fixed size are opened up and join the run of whatever they stand in. Lengths, counts, discriminants and
-flags are part of the run before them.
+becomes one ``pack`` or ``unpack_from`` of a precompiled ``Struct``, so that bounds are checked once and C does the
+work. Structs of fixed size are opened up and join the run of whatever they stand in. Lengths, counts, discriminants
+and flags are part of the run before them.
 """
 
 from dataclasses import dataclass, field
@@ -260,7 +260,8 @@ class Put(_Body):
         self, union: UnionDefinition, something: ArmDefinition, nothing: ArmDefinition, value: str
     ) -> None:
         """A union in place: the run before it goes on into the arm that holds something."""
-        assert something.field and something.cases
+        assert something.field is not None
+        assert something.cases is not None
         letter = self.context.number_format(union.discriminant.type)
         assert letter is not None
         name = self.local(value)
@@ -350,6 +351,20 @@ class Put(_Body):
         self.indent -= 4
 
 
+@dataclass(frozen=True, slots=True)
+class _Branch:
+    """An opened union that is not written yet: its two conditions, what to do in each, and the run its arm ends in."""
+
+    condition: str
+    lines: list[str]
+    formats: list[str]
+    items: list[str]
+    afterwards: list[str]
+    otherwise: str
+    nothing: str
+    error: str
+
+
 class Take(_Body):
     """Writes the statements of ``_take``, between the local ``position`` and its end."""
 
@@ -358,6 +373,7 @@ class Take(_Body):
     ) -> None:
         super().__init__(context, locals, group, indent, in_loop)
         self.afterwards: list[str] = []
+        self.branch: _Branch | None = None
 
     def take(self, kind: Type, target: str) -> None:
         """Take a value off the wire into ``target`` (an attribute or a local)."""
@@ -393,7 +409,11 @@ class Take(_Body):
             case String(maximum=maximum):
                 self._length(maximum, 1)
                 self.line("end = position + length")
-                self.line(f'{target} = str(data[position:end], "utf-8", "surrogateescape")')
+                chunk = self.locals("chunk")
+                self.line(f"{chunk} = data[position:end]")
+                # A memoryview has no decode().
+                self.line(f"{target} = ({chunk} if type({chunk}) is bytes else bytes({chunk})).decode(")
+                self.lines[-1] += '"utf-8", "surrogateescape")'
                 self._padding()
             case Array():
                 self._array(kind, target)
@@ -426,6 +446,12 @@ class Take(_Body):
 
     def flush(self) -> None:
         """Read the run."""
+        if self.branch is not None:
+            self._end_branch()
+        elif self.items:
+            self._read()
+
+    def _read(self) -> None:
         if not self.items:
             return
         form = self.context.form(self.formats)
@@ -442,25 +468,59 @@ class Take(_Body):
         self, union: UnionDefinition, something: ArmDefinition, nothing: ArmDefinition, target: str
     ) -> None:
         """A union in place: its discriminant belongs to the run before it."""
-        assert something.field and something.cases and nothing.cases
+        assert something.field is not None
+        assert something.cases is not None
+        assert nothing.cases is not None
         letter = self.context.number_format(union.discriminant.type)
         assert letter is not None
         discriminant = self.locals(field_name(union.discriminant.name))
         self.atom(letter, discriminant)
         self.flush()
         new = self.context.need("new")
-        self.line(f"if {discriminant} == {something.cases[0]}:")
-        self.indent += 4
         arm = self.locals("arm")
+        start = len(self.lines)
+        self.indent += 4
         self.line(f"{target} = {arm} = {new}({self.context.names.arm(union.name, something.label)})")
         self.take(something.field.type, f"{arm}.{held_name(union, something)}")
-        self.flush()
         self.indent -= 4
-        self.line(f"elif {discriminant} == {nothing.cases[0]}:")
-        self.line(f"    {target} = {new}({self.context.names.arm(union.name, nothing.label)})")
+        self.branch = _Branch(
+            f"{discriminant} == {something.cases[0]}",
+            self.lines[start:],
+            self.formats,
+            self.items,
+            self.afterwards,
+            f"{discriminant} == {nothing.cases[0]}",
+            f"{target} = {new}({self.context.names.arm(union.name, nothing.label)})",
+            f'{self.context.need("bad_discriminant")}("{union.name}", {discriminant}, position - 4)',
+        )
+        del self.lines[start:]
+        self.formats, self.items, self.afterwards = [], [], []
+
+    def _end_branch(self) -> None:
+        """Write an opened union. What comes next joins the run that its arm ends in, and stands in both branches."""
+        branch, self.branch = self.branch, None
+        assert branch is not None
+        common = (self.formats, self.items, self.afterwards) if branch.items else ([], [], [])
+        if branch.items:
+            self.formats, self.items, self.afterwards = [], [], []
+        later = (self.formats, self.items, self.afterwards)
+        self.line(f"if {branch.condition}:")
+        self.lines += branch.lines
+        self.indent += 4
+        self.formats, self.items = branch.formats + common[0], branch.items + common[1]
+        self.afterwards = branch.afterwards + common[2]
+        self._read()
+        self.indent -= 4
+        self.line(f"elif {branch.otherwise}:")
+        self.indent += 4
+        self.line(branch.nothing)
+        self.formats, self.items, self.afterwards = common
+        self._read()
+        self.indent -= 4
         self.line("else:")
-        error = self.context.need("bad_discriminant")
-        self.line(f'    raise {error}("{union.name}", {discriminant}, position - 4)')
+        self.line(f"    raise {branch.error}")
+        self.formats, self.items, self.afterwards = later
+        self._read()
 
     def _call(self, statement: str) -> None:
         self.flush()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeVar
 
-from .codec import DECODE_FAULTS, FAULTS, Codec, Kind, codec, decode_error, explained, refuse
+from .codecs import DECODE_FAULTS, FAULTS, Codec, Kind, codec, decode_error, explained, refuse
 from .cursor import Cursor
 from .errors import Buffer, DecodeError, EncodeError
 

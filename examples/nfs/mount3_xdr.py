@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Final, Self, TYPE_CHECKING, TypeAlias
 
 from xdr.runtime import (
     AsyncCall as _AsyncCall,
-    BOOLEANS as _BOOLEANS,
     Buffer as _Buffer,
     CallT as _CallT,
     Codec as _Codec,
@@ -28,6 +27,7 @@ from xdr.runtime import (
     ZEROS as _ZEROS,
     arm as _arm,
     array as _array,
+    bad_boolean as _bad_boolean,
     bad_padding as _bad_padding,
     chain as _chain,
     codec as _codec,
@@ -217,14 +217,15 @@ class mountbody(_Node):
         if not bare:
             (more,) = _SI.unpack_from(data, position)
             position += 4
-        while _BOOLEANS[more]:
+        while more == 1:
             node = _new(cls)
             (length,) = _SI.unpack_from(data, position)
             position += 4
             if length > 255 or length > len(data) - position:
                 raise _overrun(data, position - 4, length, 255)
             end = position + length
-            node.ml_hostname = str(data[position:end], "utf-8", "surrogateescape")
+            chunk = data[position:end]
+            node.ml_hostname = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
@@ -235,7 +236,8 @@ class mountbody(_Node):
             if length > 1024 or length > len(data) - position:
                 raise _overrun(data, position - 4, length, 1024)
             end = position + length
-            node.ml_directory = str(data[position:end], "utf-8", "surrogateescape")
+            chunk_2 = data[position:end]
+            node.ml_directory = (chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)).decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
@@ -244,6 +246,8 @@ class mountbody(_Node):
             (more,) = _SI.unpack_from(data, position)
             position += 4
             nodes.append(node)
+        if more:
+            raise _bad_boolean(more, position - 4)
         cursor.position = position
         return nodes
 
@@ -278,14 +282,15 @@ class groupnode(_Node):
         if not bare:
             (more,) = _SI.unpack_from(data, position)
             position += 4
-        while _BOOLEANS[more]:
+        while more == 1:
             node = _new(cls)
             (length,) = _SI.unpack_from(data, position)
             position += 4
             if length > 255 or length > len(data) - position:
                 raise _overrun(data, position - 4, length, 255)
             end = position + length
-            node.gr_name = str(data[position:end], "utf-8", "surrogateescape")
+            chunk = data[position:end]
+            node.gr_name = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
@@ -294,6 +299,8 @@ class groupnode(_Node):
             (more,) = _SI.unpack_from(data, position)
             position += 4
             nodes.append(node)
+        if more:
+            raise _bad_boolean(more, position - 4)
         cursor.position = position
         return nodes
 
@@ -330,14 +337,15 @@ class exportnode(_Node):
         if not bare:
             (more,) = _SI.unpack_from(data, position)
             position += 4
-        while _BOOLEANS[more]:
+        while more == 1:
             node = _new(cls)
             (length,) = _SI.unpack_from(data, position)
             position += 4
             if length > 1024 or length > len(data) - position:
                 raise _overrun(data, position - 4, length, 1024)
             end = position + length
-            node.ex_dir = str(data[position:end], "utf-8", "surrogateescape")
+            chunk = data[position:end]
+            node.ex_dir = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
@@ -349,6 +357,8 @@ class exportnode(_Node):
             (more,) = _SI.unpack_from(data, position)
             position += 4
             nodes.append(node)
+        if more:
+            raise _bad_boolean(more, position - 4)
         cursor.position = position
         return nodes
 

@@ -31,6 +31,7 @@ from xdr.runtime import (
     Value as _Value,
     ZEROS as _ZEROS,
     arm as _arm,
+    bad_boolean as _bad_boolean,
     bad_discriminant as _bad_discriminant,
     bad_padding as _bad_padding,
     chain as _chain,
@@ -73,6 +74,7 @@ _Si = _Struct(">i")
 _Si2I4Q2I2Q2I6 = _Struct(">iiIIIIQQIIQQIIIIII")
 _SiI2 = _Struct(">iII")
 _SiI4Q2I2Q2I6 = _Struct(">iIIIIQQIIQQIIIIII")
+_SiI4Q2I2Q2I7 = _Struct(">iIIIIQQIIQQIIIIIII")
 _Si_8s = _Struct(">i8s")
 
 NFS3_FHSIZE: Final[int] = 64
@@ -1019,7 +1021,8 @@ class diropargs3(_Value):
         if length > 4096 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 4096)
         end = position + length
-        value.name = str(data[position:end], "utf-8", "surrogateescape")
+        chunk_2 = data[position:end]
+        value.name = (chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)).decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -1801,7 +1804,8 @@ class READLINK3resok(_Value):
         if length > 65536 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 65536)
         end = position + length
-        value.data = str(data[position:end], "utf-8", "surrogateescape")
+        chunk = data[position:end]
+        value.data = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -2617,7 +2621,8 @@ class symlinkdata3(_Value):
         if length > 65536 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 65536)
         end = position + length
-        value.symlink_data = str(data[position:end], "utf-8", "surrogateescape")
+        chunk = data[position:end]
+        value.symlink_data = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
@@ -3612,14 +3617,15 @@ class entry3(_Node):
         if not bare:
             (more,) = _SI.unpack_from(data, position)
             position += 4
-        while _BOOLEANS[more]:
+        while more == 1:
             node = _new(cls)
             (node.fileid, length) = _SQI.unpack_from(data, position)
             position += 12
             if length > 4096 or length > len(data) - position:
                 raise _overrun(data, position - 4, length, 4096)
             end = position + length
-            node.name = str(data[position:end], "utf-8", "surrogateescape")
+            chunk = data[position:end]
+            node.name = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
@@ -3628,6 +3634,8 @@ class entry3(_Node):
             (node.cookie, more) = _SQI.unpack_from(data, position)
             position += 12
             nodes.append(node)
+        if more:
+            raise _bad_boolean(more, position - 4)
         cursor.position = position
         return nodes
 
@@ -3892,14 +3900,15 @@ class entryplus3(_Node):
         if not bare:
             (more,) = _SI.unpack_from(data, position)
             position += 4
-        while _BOOLEANS[more]:
+        while more == 1:
             node = _new(cls)
             (node.fileid, length) = _SQI.unpack_from(data, position)
             position += 12
             if length > 4096 or length > len(data) - position:
                 raise _overrun(data, position - 4, length, 4096)
             end = position + length
-            node.name = str(data[position:end], "utf-8", "surrogateescape")
+            chunk = data[position:end]
+            node.name = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
@@ -3932,15 +3941,16 @@ class entryplus3(_Node):
                     mtime.nseconds,
                     ctime.seconds,
                     ctime.nseconds,
-                ) = _SiI4Q2I2Q2I6.unpack_from(data, position)
-                position += 84
+                    handle_follows,
+                ) = _SiI4Q2I2Q2I7.unpack_from(data, position)
+                position += 88
                 attributes.type = _ftype3_members[attributes.type]
             elif attributes_follow == 0:
                 node.name_attributes = _new(post_op_attr_FALSE)
+                (handle_follows,) = _SI.unpack_from(data, position)
+                position += 4
             else:
                 raise _bad_discriminant("post_op_attr", attributes_follow, position - 4)
-            (handle_follows,) = _SI.unpack_from(data, position)
-            position += 4
             if handle_follows == 1:
                 node.name_handle = arm_2 = _new(post_op_fh3_TRUE)
                 arm_2.handle = handle = _new(nfs_fh3)
@@ -3949,8 +3959,8 @@ class entryplus3(_Node):
                 if length > 64 or length > len(data) - position:
                     raise _overrun(data, position - 4, length, 64)
                 end = position + length
-                chunk = data[position:end]
-                handle.data = chunk if type(chunk) is bytes else bytes(chunk)
+                chunk_2 = data[position:end]
+                handle.data = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
                 position = end
                 if length & 3:
                     position += 4 - (length & 3)
@@ -3963,6 +3973,8 @@ class entryplus3(_Node):
             (more,) = _SI.unpack_from(data, position)
             position += 4
             nodes.append(node)
+        if more:
+            raise _bad_boolean(more, position - 4)
         cursor.position = position
         return nodes
 

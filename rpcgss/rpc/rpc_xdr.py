@@ -570,7 +570,8 @@ class authsys_parms(_Value):
         if length > 255 or length > len(data) - position:
             raise _overrun(data, position - 4, length, 255)
         end = position + length
-        value.machinename = str(data[position:end], "utf-8", "surrogateescape")
+        chunk = data[position:end]
+        value.machinename = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)

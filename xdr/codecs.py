@@ -83,11 +83,11 @@ class Codec(ABC, Generic[T]):
 
 
 Kind: TypeAlias = Codec[T] | type[T]
-"""A type inside another type: a codec, or a generated class (whose codec may be defined later: types can be recursive)."""
+"""A type inside another: a codec, or a generated class (types can be recursive, so its codec may come later)."""
 
 
 def refuse(value: object, expected: str, path: str) -> NoReturn:
-    """Raise the error of a value that is of the wrong type or out of range. Octets are not shown: they may be secret."""
+    """Raise the error of a value of the wrong type or out of range. Octets are not shown: they may be secret."""
     shown = f"{value!r:.60}" if isinstance(value, int | float) else type(value).__name__
     raise EncodeError(f"{shown} is not {expected}", path)
 
