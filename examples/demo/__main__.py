@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,14 @@ from examples.realm import Realm, RealmError
 
 INTERRUPTED: Final = 130
 PLAIN_WIDTH: Final = 110
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """Why there is no result, and the exit status for it."""
+
+    reason: str
+    status: int
 
 
 async def play(settings: Settings, console: Console) -> tuple[Act, Act | None]:
@@ -43,24 +52,24 @@ async def play(settings: Settings, console: Console) -> tuple[Act, Act | None]:
         realm.close()
 
 
-async def watched(settings: Settings, console: Console, limit: float) -> tuple[Act, Act | None] | str:
-    """Play until the end, or a signal, or the limit; then the reason is returned."""
-    reason = f"the demo took longer than {limit:.0f} s and was ended"
+async def watched(settings: Settings, console: Console, limit: float) -> tuple[Act, Act | None] | CutShort:
+    """Play until the end, or a signal, or the limit."""
+    cut_short = CutShort(f"the demo took longer than {limit:.0f} s and was ended", 1)
     with trio.move_on_after(limit) as scope:
         async with trio.open_nursery() as nursery:
 
             async def heed_signals() -> None:
-                nonlocal reason
+                nonlocal cut_short
                 with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                     async for _ in signals:
-                        reason = "interrupted; everything that was started is ended"
+                        cut_short = CutShort("interrupted; everything that was started is ended", INTERRUPTED)
                         scope.cancel()
 
             nursery.start_soon(heed_signals)
             result = await play(settings, console)
             nursery.cancel_scope.cancel()
             return result
-    return reason
+    return cut_short
 
 
 @click.command()
@@ -69,25 +78,28 @@ async def watched(settings: Settings, console: Console, limit: float) -> tuple[A
 @click.option("--losses", type=click.IntRange(1), default=200, show_default=True, help="Contexts to lose at least.")
 @click.option("--without", type=click.FloatRange(min=0), default=5.0, show_default=True, metavar="MEGABYTES",
               help="Size of the tree that is copied without tickets; 0: leave that act out.")  # fmt: skip
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), default=Path("demo.png"),
-              show_default=True, help="Where to write the timeline.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("demo-output"),
+              show_default=True, help="Directory for the report and the timeline.")  # fmt: skip
 @click.option("--limit", type=click.FloatRange(min=1), default=300.0, show_default=True, metavar="SECONDS",
               help="How long it may take.")  # fmt: skip
-def main(megabytes: float, clients: int, losses: int, without: float, picture: Path, limit: float) -> None:
+def main(megabytes: float, clients: int, losses: int, without: float, output: Path, limit: float) -> None:
     """Copy a real tree by NFS under krb5p while the server loses its contexts, and show that no call fails."""
-    console = Console() if sys.stdout.isatty() else Console(width=PLAIN_WIDTH)
+    console = Console(record=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     settings = Settings(int(megabytes * 1e6), int(without * 1e6), clients, losses)
     try:
+        output.mkdir(parents=True, exist_ok=True)
         result = trio.run(watched, settings, console, limit)
     except ExceptionGroup as group:
         _fail(first_error(group))
     except (DemoError, RealmError, TooSmall, OSError) as error:
         _fail(error)
     else:
-        if isinstance(result, str):
-            click.echo(result, err=True)
-            sys.exit(INTERRUPTED if result.startswith("interrupted") else 1)
-        sys.exit(0 if present(console, *result, settings, picture) else 1)
+        if isinstance(result, CutShort):
+            click.echo(result.reason, err=True)
+            sys.exit(result.status)
+        held = present(console, *result, settings, output / "timeline.png")
+        (output / "report.txt").write_text(console.export_text())
+        sys.exit(0 if held else 1)
 
 
 def _fail(error: Exception) -> None:

@@ -21,6 +21,7 @@ from examples.demo.events import Event, Kind
 
 GRACE_SECONDS: Final = 5.0
 LONGEST_LINE: Final = 64 * 1024
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 class DemoError(Exception):
@@ -72,6 +73,7 @@ class Stage:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, **self.environment, **(environment or {}), "PYTHONUNBUFFERED": "1"},
+                cwd=ROOT,
                 start_new_session=True,
             )
         child = self._children[name] = Child(name, process, errors)

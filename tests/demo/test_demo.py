@@ -17,7 +17,7 @@ def demo(directory: Path, *arguments: str) -> "subprocess.Popen[str]":
     temporary = directory / "tmp"
     temporary.mkdir()
     return subprocess.Popen(
-        [sys.executable, "-m", "examples.demo", *SMALL, "--picture", str(directory / "demo.png"), *arguments],
+        [sys.executable, "-m", "examples.demo", *SMALL, "--output", str(directory / "output"), *arguments],
         cwd=ROOT,
         env=os.environ | {"TMPDIR": str(temporary), "MPLCONFIGDIR": str(directory)},
         stdout=subprocess.PIPE,
@@ -54,7 +54,8 @@ def test_it_holds(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert "BROKEN" not in output
     assert "No Kerberos credentials available" in output
-    assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "output/timeline.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "output/report.txt").read_text() == output
     assert not os.listdir(tmp_path / "tmp")
 
 
