@@ -6,7 +6,6 @@ is wrong with one, the client hears the same AUTH_REJECTEDCRED; the reason goes 
 
 import logging
 import secrets
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -78,7 +77,7 @@ class TicketServerCounters:
     dropped: int = 0
     reauthenticated: int = 0
     revoked: int = 0
-    refused: Counter[Reason] = field(default_factory=Counter)
+    refused: dict[Reason, int] = field(default_factory=dict)
 
 
 class TicketServer(ServerExtension):
@@ -147,7 +146,8 @@ class TicketServer(ServerExtension):
         try:
             return self._reauthenticate(call)
         except Refused as refusal:
-            self.counters.refused[refusal.reason] += 1
+            refused = self.counters.refused
+            refused[refusal.reason] = refused.get(refusal.reason, 0) + 1
             self._tell(ReauthEventKind.REFUSED, reason=refusal.reason)
             raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, refusal.reason) from refusal
 

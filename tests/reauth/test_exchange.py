@@ -1,7 +1,9 @@
 """Request and reply between both ends' protocol code: what passes, and that nothing else does."""
 
+import dataclasses
 import hashlib
 import hmac
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -864,3 +866,10 @@ async def test_case_25_no_key_octets_in_repr_logs_or_errors(
         assert secret.hex() not in shown
         assert repr(secret)[2:20] not in shown
     assert server.tickets.counters.refused[Reason.WRONG_AUTHENTICATOR] == 1
+
+
+async def test_counters_can_be_written_down_after_a_refusal(server: ServerEnd) -> None:
+    """A stranger's one bad request must not be what breaks an operator's status report."""
+    assert await is_no(server, request_record(Attempt(reauth_ticket(1, bytes(100)), bytes(32))), Reason.UNKNOWN_KEY)
+    written = json.loads(json.dumps(dataclasses.asdict(server.tickets.counters)))
+    assert written["refused"] == {Reason.UNKNOWN_KEY.value: 1}
