@@ -73,7 +73,8 @@ class KeySet:
     def current(self, now: float) -> Key | None:
         """The key to seal tickets with at wall time `now`, or None if no key has begun or all have ended."""
         begun = [key for key in self.keys if key.begins <= now and not key.ended(now)]
-        return max(begun, key=lambda key: key.begins, default=None)
+        # Of keys that begin in the same second, the one added last: the others are on their way out.
+        return max(reversed(begun), key=lambda key: key.begins, default=None)
 
     def find(self, index: int, now: float) -> Key | None:
         """The key with this index, if it has not ended. One yet to begin counts: a fellow's clock may be ahead."""
@@ -141,8 +142,7 @@ class Keyring(KeySource):
         """The present keys; one stat(2) each time, a read only when the file is not the one seen before."""
         state = _file_state(self.path)
         if state != self._seen:
-            self._seen = state
-            self._reload()
+            self._seen = state if self._reload() else _NEVER
         return self._present
 
     def rotate(self, *, lead: float = 0, forget_old: bool = False) -> Key:
@@ -150,15 +150,17 @@ class Keyring(KeySource):
 
         A `lead` longer than a reload takes spares fellows tickets that they cannot open yet. Older keys go on opening
         tickets for the longest ticket life; with `forget_old` they are gone at once, and so is every ticket under
-        them (what to do when a keyring was stolen). Raises KeyringError; then the file is as it was.
+        them (what to do when a keyring was stolen), and the fresh one is in use at once, on fellows with slow clocks
+        too. Raises KeyringError; then the file is as it was.
         """
         now = self._wall_clock()
-        fresh = Key(secrets.token_bytes(KEY_LENGTH), begins=math.ceil(now + (0 if forget_old else lead)))
+        begins = math.floor(now) - CLOCK_SKEW if forget_old else math.ceil(now + lead)
+        fresh = Key(secrets.token_bytes(KEY_LENGTH), begins)
 
         def rotated(old: KeySet) -> KeySet:
-            last_use = fresh.begins + old.longest_life + CLOCK_SKEW
-            kept = [Key(key.secret, key.begins, last_use if key.ends is None else key.ends) for key in old.keys]
-            return replace(old, keys=(*(key for key in kept if not (forget_old or key.ended(now))), fresh))
+            ends = begins + old.longest_life + CLOCK_SKEW
+            kept = [] if forget_old else [_retired(key, begins, ends) for key in old.keys if not key.ended(now)]
+            return replace(old, keys=(*kept, fresh))
 
         self._change(rotated)
         return fresh
@@ -180,19 +182,33 @@ class Keyring(KeySource):
             _write(self.path, _checked(change(_load(self.path)), self.path), overwrite=True)
         self.keys()
 
-    def _reload(self) -> None:
+    def _reload(self) -> bool:
+        """False: that the file could not be read may have nothing to do with the file."""
         try:
             self._present = _load(self.path)
         except KeyringError as error:
+            unread = isinstance(error.__cause__, OSError)
+            if not unread or self.problem != str(error):
+                logger.warning("%s; the keys read before stay in use", error)
             self.problem = str(error)
             self.failed_reloads += 1
-            logger.warning("%s; the keys read before stay in use", error)
-        else:
-            self.problem = None
-            logger.info("keyring %s read again: %d keys", self.path, len(self._present.keys))
+            return not unread
+        self.problem = None
+        logger.info("keyring %s read again: %d keys", self.path, len(self._present.keys))
+        return True
 
     def __repr__(self) -> str:
         return f"Keyring({os.fspath(self.path)!r})"
+
+
+_NEVER: Final = ()
+"""The state of no file."""
+
+
+def _retired(key: Key, begins: int, ends: int) -> Key:
+    """`key` after a later one has been added that begins then: to end once no ticket under it can be alive."""
+    superseded = key.ends is None and key.begins <= begins
+    return Key(key.secret, key.begins, ends if superseded else key.ends)
 
 
 def _file_state(path: Path) -> tuple[int, ...] | None:
@@ -241,7 +257,7 @@ def _checked(keys: KeySet, path: Path) -> KeySet:
         if not holds:
             raise KeyringError(f"keyring {path}: {what}")
 
-    demand(0 < len(keys.scope.encode(errors="replace")) <= MAX_SCOPE, f"its scope must have 1 to {MAX_SCOPE} octets")
+    demand(0 < _octets_in(keys.scope) <= MAX_SCOPE, f"its scope must have 1 to {MAX_SCOPE} octets")
     demand(0 < keys.longest_life < 1 << 31, "its longest life is no number of seconds")
     demand(keys.revoked_before >= 0, "its revocation time is no time")
     demand(0 < len(keys.keys) <= MAX_KEYS, f"it must hold 1 to {MAX_KEYS} keys")
@@ -249,6 +265,14 @@ def _checked(keys: KeySet, path: Path) -> KeySet:
     # A ticket names its key by the index alone and is tried under that one key.
     demand(len({key.index for key in keys.keys}) == len(keys.keys), "two keys have the same index")
     return keys
+
+
+def _octets_in(scope: str) -> int:
+    """How long it is on tickets; 0 if it cannot be there."""
+    try:
+        return len(scope.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return 0
 
 
 def _read_private(path: Path) -> bytes:

@@ -66,7 +66,7 @@ def test_create_never_overwrites(ring: Keyring, path: Path) -> None:
         Keyring.create(path)
 
 
-@pytest.mark.parametrize("scope", ["", "x" * 256])
+@pytest.mark.parametrize("scope", ["", "x" * 256, "é" * 128, "\ud800"])
 def test_create_with_a_bad_scope(path: Path, scope: str) -> None:
     with pytest.raises(KeyringError, match="scope"):
         Keyring.create(path, scope=scope)
@@ -292,3 +292,46 @@ def test_case_25_no_key_octets_in_repr(ring: Keyring) -> None:
     for text in (repr(ring), repr(ring.keys()), repr(ring.keys().keys[0]), repr(FixedKeys(ring.keys()))):
         assert secret.hex() not in text
         assert repr(secret) not in text
+
+
+def test_case_14_of_two_keys_that_begin_together_the_newer_seals(ring: Keyring, wall: Wall) -> None:
+    """The older one will be gone one day before tickets under it would be over."""
+    ring.rotate()
+    new = ring.rotate()
+    wall.now += 1
+    assert ring.keys().current(wall.now) == new
+
+
+def test_case_14_a_key_yet_to_begin_does_not_end_before_its_tickets(ring: Keyring, wall: Wall) -> None:
+    coming = ring.rotate(lead=3600)
+    ring.rotate()
+    while wall.now < coming.begins + 2 * DAY:
+        sealing = ring.keys().current(wall.now)
+        assert sealing is not None
+        assert sealing.ends is None or sealing.ends >= wall.now + DAY
+        wall.now += 3600
+
+
+def test_after_all_was_forgotten_tickets_are_granted_at_once(ring: Keyring, wall: Wall) -> None:
+    """Everybody comes for a new one now, also to fellows whose clocks are behind."""
+    new = ring.rotate(forget_old=True)
+    assert ring.keys().current(wall.now - 300) == new
+
+
+def test_case_14_a_reload_that_failed_for_want_of_a_descriptor_is_tried_again(
+    ring: Keyring, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Or a revocation would be lost until somebody touches the file once more."""
+    Keyring(path).revoke(5)
+
+    def full(*_arguments: object) -> int:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", full)
+        for _ in range(3):
+            assert ring.keys().revoked_before == 0
+    assert "Too many open files" in str(ring.problem)
+    assert len(caplog.records) == 1
+    assert ring.keys().revoked_before == 5
+    assert ring.problem is None
