@@ -137,6 +137,11 @@ def test_a_call_that_ran_twice_without_a_kill_is_noticed() -> None:
     assert broken(keep_books(events, ["client"], None))
 
 
+def test_a_call_that_ran_twice_on_one_server_is_noticed_in_spite_of_a_kill() -> None:
+    events = [*killed_run(), told("server 2", 13.0, Kind.EXECUTED, number=3, text="alice")]
+    assert broken(keep_books(events, ["client"], KILLED))
+
+
 def test_an_answer_cannot_be_lost_by_more_than_were_in_flight() -> None:
     events = [*killed_run(), told("server 1", 9.6, Kind.UNCONFIRMED, "ee")]
     assert broken(keep_books(events, ["client"], KILLED))
