@@ -2,11 +2,13 @@
 
 * ``python -m xdr compile F.x -o f_xdr.py`` writes a module of dataclasses, enums, clients and services.
 * Generated values encode themselves: ``value.to_bytes()``, ``Kind.from_bytes(data)``.
+* ``Packer`` and ``Unpacker`` stand in for xdrlib's.
 * ``Cursor`` reads by hand; ``Codec`` objects know every other type: ``xdr.string(255)``, ``xdr.codec(Kind)``.
 
 Only the compiler (``xdr.compile`` and the files it imports) needs lark; it is imported when asked for, not before.
 """
 
+from .classic import ConversionError, EndOfData, Error, Packer, Unpacker
 from .codecs import (
     BOOL,
     INTEGER,
@@ -38,6 +40,7 @@ READING_ORDER: tuple[str, ...] = (
     "codecs",
     "value",
     "program",
+    "classic",
     "runtime",
     "nodes",
     "source",
@@ -66,14 +69,19 @@ __all__ = [
     "AsyncCall",
     "Buffer",
     "Codec",
+    "ConversionError",
     "Cursor",
     "DecodeError",
     "EncodeError",
+    "EndOfData",
+    "Error",
     "Node",
+    "Packer",
     "Procedure",
     "ProcedureUnavailable",
     "Quadruple",
     "Service",
+    "Unpacker",
     "Value",
     "XdrError",
     "array",
