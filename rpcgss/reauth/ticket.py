@@ -31,8 +31,10 @@ PADDING: Final = 32
 """The state is padded to a multiple of so many octets, so that a ticket's length says little of the principal's."""
 
 _NONCE: Final = bytes(12)
+# The key passes by the codec, which sees zeros in its place: whatever is compiled shows all its fields in its repr.
 _KEY_BEGINS: Final = 4  # behind the format
 _KEY_ENDS: Final = _KEY_BEGINS + KEY_LENGTH
+_NO_KEY: Final = bytes(KEY_LENGTH)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,7 +85,7 @@ class Plain:
     @classmethod
     def of(cls, session_key: bytes, state: State) -> "Plain":
         """Raises NoGrant if the state does not fit into a ticket."""
-        octets = _serialised(session_key, state)
+        octets = _serialised(state)
         return cls(session_key, octets[:_KEY_BEGINS], octets[_KEY_ENDS:] + bytes(-len(octets) % PADDING))
 
     def next(self, session_key: bytes) -> "Plain":
@@ -123,12 +125,13 @@ def _bound(index: int, scope: str) -> bytes:
     return b"FRA1 ticket" + index.to_bytes(4) + len(name).to_bytes(4) + name + bytes(-len(name) % 4)
 
 
-def _serialised(session_key: bytes, state: State) -> bytes:
+def _serialised(state: State) -> bytes:
+    """With zeros for the key."""
     name = state.initiator
     try:
         return reauth_state(
             format=REAUTH_STATE_FORMAT,
-            session_key=session_key,
+            session_key=_NO_KEY,
             principal=name.exported,
             display="" if display_in(name.exported) == name.display else name.display,
             mechanism=state.mechanism,
@@ -145,7 +148,8 @@ def _serialised(session_key: bytes, state: State) -> bytes:
 
 def _parsed(octets: bytes) -> tuple[Plain, State]:
     """Only what this code or a fellow's sealed gets here; a newer format is refused, not misread."""
-    cursor = xdr.Cursor(octets)
+    head, session_key, tail = octets[:_KEY_BEGINS], octets[_KEY_BEGINS:_KEY_ENDS], octets[_KEY_ENDS:]
+    cursor = xdr.Cursor(b"".join((head, _NO_KEY, tail)))
     sealed = reauth_state.decode(cursor)
     padding = cursor.rest()
     if sealed.format != REAUTH_STATE_FORMAT or len(padding) >= PADDING or any(padding):
@@ -160,7 +164,7 @@ def _parsed(octets: bytes) -> tuple[Plain, State]:
         chain=sealed.chain,
         application=sealed.application,
     )
-    return Plain(sealed.session_key, octets[:_KEY_BEGINS], octets[_KEY_ENDS:]), state
+    return Plain(session_key, head, tail), state
 
 
 def display_in(exported: bytes) -> str | None:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
+import xdr
 from rpcgss.gss.context import Origin
 from rpcgss.gss.errors import GssError
 from rpcgss.gss.provider import GssFlag, GssName
@@ -31,7 +32,7 @@ from rpcgss.reauth.attempt import CREDENTIAL_BODY, Attempt
 from rpcgss.reauth.errors import NoGrant, NotAccepted, Reason, Refused
 from rpcgss.reauth.grant import encode_grant, read_grant_untrusted
 from rpcgss.reauth.keyring import FixedKeys, Key, KeySet
-from rpcgss.reauth.reauth_xdr import FRA1, reauth_arg, reauth_ok, reauth_ticket
+from rpcgss.reauth.reauth_xdr import FRA1, reauth_arg, reauth_ok, reauth_state, reauth_ticket
 from rpcgss.reauth.server import ReauthEvent, ReauthEventKind
 from rpcgss.reauth.ticket import open_untrusted, seal
 from rpcgss.rpc.errors import AuthRefused
@@ -866,6 +867,29 @@ async def test_case_25_no_key_octets_in_repr_logs_or_errors(
         assert secret.hex() not in shown
         assert repr(secret)[2:20] not in shown
     assert server.tickets.counters.refused[Reason.WRONG_AUTHENTICATOR] == 1
+
+
+async def test_case_25_compiled_structs_show_all_they_hold_and_hold_no_key(
+    server: ServerEnd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    encode, decode = reauth_state.to_bytes, reauth_state.decode
+
+    def to_bytes(state: reauth_state) -> bytes:
+        shown.append(repr(state))
+        return encode(state)
+
+    def decoded(cursor: xdr.Cursor) -> reauth_state:
+        state = decode(cursor)
+        shown.append(repr(state))
+        return state
+
+    monkeypatch.setattr(reauth_state, "to_bytes", to_bytes)
+    monkeypatch.setattr(reauth_state, "decode", decoded)
+    held = await held_ticket(server)
+    assert open_untrusted(held.ticket, fixed_keys().keys(), START)[0].session_key == held.session_key
+    assert len(shown) == 2
+    assert repr(held.session_key) not in " ".join(shown)
 
 
 async def test_counters_can_be_written_down_after_a_refusal(server: ServerEnd) -> None:
