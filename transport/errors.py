@@ -6,7 +6,11 @@ class TransportError(Exception):
 
 
 class RecordTooLarge(TransportError):
-    """A record is, or claims to be, larger than this end takes."""
+    """A record is, or claims to be, larger than this end takes. `beginning` is what has come of it, cut short."""
+
+    def __init__(self, text: str, beginning: bytes = b"") -> None:
+        super().__init__(text)
+        self.beginning = beginning
 
 
 class TooManyFragments(TransportError):

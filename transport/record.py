@@ -15,6 +15,8 @@ MAX_RECORD: Final = 4 << 20
 MAX_FRAGMENTS: Final = 1024
 
 HEADER_OCTETS: Final = 4
+BEGINNING_OCTETS: Final = 64
+"""Of a record that is too large, kept so that its reader can tell what it was about."""
 _LAST: Final = 0x80000000
 
 
@@ -65,7 +67,8 @@ class RecordReader:
     def _admit(self, length: int) -> None:
         octets = self._earlier_octets + length
         if octets > self.max_record:
-            raise RecordTooLarge(f"a record of {octets} octets or more; at most {self.max_record} are taken")
+            beginning = b"".join((*self._earlier, self._incoming[HEADER_OCTETS:]))[:BEGINNING_OCTETS]
+            raise RecordTooLarge(f"a record of {octets} octets or more; at most {self.max_record} are taken", beginning)
         if len(self._earlier) >= self.max_fragments:
             raise TooManyFragments(f"a record in more than {self.max_fragments} fragments")
 

@@ -43,11 +43,13 @@ from rpcgss.rpc.messages import (
     ReceivedReply,
     encode_auth,
     encode_call_header,
+    message_xid,
     parse_reply_untrusted,
 )
 from rpcgss.rpc.pending import LOST, PendingCall
+from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import accept_stat, opaque_auth
-from transport import Record, TransportError
+from transport import Record, RecordTooLarge, TransportError
 from xdr import Buffer
 
 A = TypeVar("A")
@@ -58,12 +60,16 @@ CONNECT_SECONDS: Final = 20.0
 """How long one try to connect may take; a peer that accepts and then says nothing must not end all trying."""
 MAX_REFUSALS: Final = 64
 """Denials after which a call is not sent again: they are not authenticated, so the work that they cause is bounded."""
+MAX_FAULTS: Final = 8
+"""Connections that may break the rules under one call before it fails; one or two may be a server that starts up."""
+STABLE_SECONDS: Final = 1.0
+"""A connection that lasted for less is not made again at once, whatever came on it."""
 MAX_TRANSMISSIONS: Final = 8
 """Transmissions of one call whose late replies are still understood."""
 CLOSE_SECONDS: Final = 3.0
 """How long closing may take for what a flavor still has to say."""
 
-_log = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 class RecordChannel(Protocol):
@@ -133,7 +139,7 @@ async def open_client(
                        made good in the background, for as long as calls wait
     seed            -- of the random part of the back-off
     """
-    failure: Exception | None = None
+    failure: BaseException | None = None
     async with trio.open_nursery() as nursery:
         client = Client(
             connect,
@@ -150,7 +156,7 @@ async def open_client(
                 await client._connect_first()
             nursery.start_soon(client._keep_connected)
             yield client
-        except Exception as error:
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
             failure = error
         finally:
             await client._close()
@@ -256,8 +262,7 @@ class Client:
     # The connection
 
     async def _connect_first(self) -> None:
-        with trio.move_on_after(self.timeout):
-            self._first = await self._try_to_connect()
+        self._first = await self._try_to_connect(min(self.timeout, CONNECT_SECONDS))
         if self._first is None:
             raise ConnectionLost(self._trouble)
 
@@ -269,20 +274,21 @@ class Client:
                 while not self._wanting:
                     await self._idle.park()
                 await trio.sleep(self._back_off.delay(failures, self._chance))
-                channel = await self._try_to_connect()
+                channel = await self._try_to_connect(CONNECT_SECONDS)
             failures += 1
+            began = trio.current_time()
             if channel is not None and await self._use(channel):
-                failures = 0
+                failures = int(trio.current_time() - began < STABLE_SECONDS)
 
-    async def _try_to_connect(self) -> RecordChannel | None:
+    async def _try_to_connect(self, seconds: float) -> RecordChannel | None:
         channel = None
-        with trio.move_on_after(CONNECT_SECONDS) as limit:
+        with trio.move_on_after(seconds) as limit:
             try:
                 channel = await self._connect()
             except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, TransportError, RpcError) as error:
                 self._trouble = _reason(error)
         if limit.cancelled_caught:
-            self._trouble = f"no connection within {CONNECT_SECONDS:g} s"
+            self._trouble = f"no connection within {seconds:g} s"
         if channel is None:
             _log.info("%s", self._trouble)
         return channel
@@ -306,7 +312,7 @@ class Client:
         """From now on nobody uses `link`, and all who did know. Idempotent."""
         if self._link is link:
             self._link = None
-            self._trouble = link.trouble or "the connection was lost"
+            link.trouble = self._trouble = link.trouble or "the connection was lost"
             self.counters.connections_lost += not self._closed
             for pending in self._pending.values():
                 if pending.serial == link.serial:
@@ -318,9 +324,17 @@ class Client:
                 await self.flavor.aclose(self._link)
         finally:
             self._closed = True
+            if self._link is not None:
+                self._link.trouble = "this client was closed"
             self._wanting.unpark_all()
             if self._first is not None:
                 await _close_forcefully(self._first)
+
+    def _take_as_bad(self, xid: int | None, failure: BadReply, link: "_StreamLink") -> None:
+        """Tell the call to which an indigestible reply came, if it can be told."""
+        pending = None if xid is None else self._pending.get(xid)
+        if pending is not None and pending.serial == link.serial:
+            pending.post(failure)
 
     def _deliver(self, record: bytes, link: "_StreamLink") -> None:
         reply = parse_reply_untrusted(record)
@@ -341,6 +355,7 @@ class _StreamLink(Link):
         self.reliable = channel.reliable
         self.scope: Final = trio.CancelScope()
         self.trouble = ""
+        self.faulty = False  # the peer broke the rules
         self.replies = 0
         self._client: Final = client
         self._channel: Final = channel
@@ -358,8 +373,14 @@ class _StreamLink(Link):
             self.trouble = f"{self._channel.peer} closed the connection"
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self.trouble = f"the connection to {self._channel.peer} broke: {_reason(error)}"
+        except RecordTooLarge as error:
+            self.trouble = f"{self._channel.peer} sent {error}"
+            self.faulty = True
+            self._client._take_as_bad(message_xid(error.beginning), BadReply(self.trouble), self)
+            _log.warning("%s; closing the connection", self.trouble)
         except (BadMessage, TransportError) as error:
             self.trouble = f"{self._channel.peer} does not speak RPC: {error}"
+            self.faulty = True
             _log.warning("%s; closing the connection", self.trouble)
 
     async def send(self, chunks: list[Buffer]) -> None:
@@ -395,7 +416,7 @@ class _StreamLink(Link):
                 mail = await pending.next()
         finally:
             del client._pending[xid]
-        if mail is LOST:
+        if mail is LOST or isinstance(mail, BadReply):
             raise ConnectionLost(self.trouble or "the connection was lost")
         return header, mail
 
@@ -417,6 +438,7 @@ class _Conversation:
         self._idempotent: Final = idempotent
         self._transmissions: Final[list[Transmission]] = []
         self._refusals = 0
+        self._faults = 0
 
     async def run(self) -> Buffer:
         """The results, unprotected."""
@@ -428,7 +450,7 @@ class _Conversation:
             except ConnectionLost:
                 if self._client._link is link:
                     raise  # it is not the connection
-                self._forget_mail()
+                self._leave(link)
                 continue
             results = await self._outcome(link)
             if results is not None:
@@ -462,8 +484,10 @@ class _Conversation:
                     return None
                 case DeniedReply(refusal=refusal):
                     raise _received(refusal)
+                case BadReply():
+                    raise mail
                 case _:  # LOST
-                    self._lost()
+                    self._lost(link)
                     return None
 
     async def _open(self, reply: AcceptedReply) -> Buffer | None:
@@ -494,11 +518,18 @@ class _Conversation:
             raise _received(refusal)
         self._transmissions.pop().finished()
         if self._client._link is not link:
-            self._forget_mail()
+            self._leave(link)
 
-    def _lost(self) -> None:
+    def _lost(self, link: _StreamLink) -> None:
         if not self._idempotent:
-            raise OutcomeUnknown(f"{self._name}: {self._client._trouble}; the call may have been executed")
+            raise OutcomeUnknown(f"{self._name}: {link.trouble}; the call may have been executed")
+        self._leave(link)
+
+    def _leave(self, link: _StreamLink) -> None:
+        """Get ready for the next connection."""
+        self._faults += link.faulty
+        if self._faults >= MAX_FAULTS:
+            raise BadReply(f"{self._name}: {link.trouble}")
         self._forget_mail()
 
     def _forget_mail(self) -> None:

@@ -11,7 +11,7 @@ from struct import error as StructError
 from typing import Final
 
 from rpcgss.rpc.errors import AuthRefused, BadMessage, Denied, NotExecuted, ProgramMismatch, RpcMismatch
-from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, msg_type, opaque_auth, reject_stat, reply_stat
+from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, auth_stat, msg_type, opaque_auth, reject_stat, reply_stat
 from xdr import Buffer
 
 RPC_VERSION: Final = 2
@@ -96,7 +96,7 @@ def message_xid(record: Buffer) -> int | None:
 
 def parse_call_untrusted(record: Buffer) -> ReceivedCall:
     """Take a call apart. Raises `BadMessage`; `RpcMismatch` of another RPC version (its xid: `message_xid`);
-    `AuthRefused` of an authentication body that is too long or ill padded."""
+    `AuthRefused` of an authentication body that is too long."""
     view = memoryview(record)
     try:
         xid, kind, rpc_version, program, version, procedure = _CALL.unpack_from(view)
@@ -109,7 +109,7 @@ def parse_call_untrusted(record: Buffer) -> ReceivedCall:
         raise BadMessage("not a call")
     _refuse_version(rpc_version)
     credential, position = _take_auth(view, _CALL.size)
-    verifier, body_at = _take_auth(view, position)
+    verifier, body_at = _take_auth(view, position, auth_stat.AUTH_BADVERF)
     return ReceivedCall(xid, program, version, procedure, credential, verifier, view[:position], view[body_at:])
 
 
@@ -164,14 +164,16 @@ def _refuse_version(rpc_version: int) -> None:
         raise RpcMismatch(RPC_VERSION, RPC_VERSION)
 
 
-def _take_auth(view: memoryview, position: int) -> tuple[opaque_auth, int]:
+def _take_auth(
+    view: memoryview, position: int, too_long: auth_stat = auth_stat.AUTH_BADCRED
+) -> tuple[opaque_auth, int]:
     """A credential or verifier, and where it ends."""
     try:
         flavor, length = _WORDS_2.unpack_from(view, position)
     except StructError:
         raise BadMessage("a message that ends within its authentication") from None
     if length > MAX_AUTH_OCTETS:
-        raise AuthRefused(1, f"an authentication body of {length} octets")
+        raise AuthRefused(too_long, f"an authentication body of {length} octets")
     end = position + 8 + length
     padded = end + (-length & 3)
     if padded > len(view):

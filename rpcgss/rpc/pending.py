@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 import trio
 
+from rpcgss.rpc.errors import BadReply
 from rpcgss.rpc.messages import ReceivedReply
 
 
@@ -16,7 +17,8 @@ class _Lost(Enum):
 LOST: Final = _Lost.LOST
 """What a waiting call finds in its mailbox when its connection has gone."""
 
-Mail: TypeAlias = ReceivedReply | Literal[_Lost.LOST]
+Mail: TypeAlias = ReceivedReply | BadReply | Literal[_Lost.LOST]
+"""A `BadReply` stands for a reply that was not taken in."""
 
 MAILBOX: Final = 8
 """Replies to one xid that are kept until the call looks at them; a peer that sends more than that is not believed."""

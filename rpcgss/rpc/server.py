@@ -312,14 +312,14 @@ async def stopping_on_signals(
         async for _ in arrivals:
             scope.cancel()
 
-    failure: Exception | None = None
+    failure: BaseException | None = None
     with trio.open_signal_receiver(*signals) as arrivals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(watch, arrivals, nursery.cancel_scope)
             # An exception of the block is not this nursery's: it would come out wrapped into a group.
             try:
                 yield
-            except Exception as error:
+            except (Exception, KeyboardInterrupt, SystemExit) as error:
                 failure = error
             nursery.cancel_scope.cancel()
     if failure is not None:

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from rpcgss.rpc import Server
-from transport import StreamChannel
+from transport import MAX_RECORD, StreamChannel
 
 
 class CuttingStream(trio.abc.HalfCloseableStream):
@@ -50,6 +50,7 @@ class Network:
         self.connections = 0
         self.cuts: list[tuple[int | None, int | None]] = []
         self.refusing = False
+        self.max_record = MAX_RECORD
         self._nursery = nursery
         self._scopes: list[trio.CancelScope] = []
 
@@ -61,7 +62,7 @@ class Network:
         near, far = trio.testing.memory_stream_pair()
         near_cut, far_cut = self.cuts.pop(0) if self.cuts else (None, None)
         await self._nursery.start(self._serve, _cutting(far, far_cut), self.server)
-        return StreamChannel(_cutting(near, near_cut), peer="server")
+        return StreamChannel(_cutting(near, near_cut), peer="server", max_record=self.max_record)
 
     def cut_all(self) -> None:
         """Every connection there is breaks; the calls that run at the server go down with it."""

@@ -1,5 +1,6 @@
 """Faults of flavors, services and connectors: what they cost, and whom."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -11,23 +12,28 @@ from rpcgss.rpc import (
     AcceptSys,
     Anonymous,
     AuthNone,
+    BadReply,
     Call,
     CallTimedOut,
     ConnectionLost,
     GarbageArguments,
+    OutcomeUnknown,
     Server,
     ServerFault,
     ServerFlavor,
     open_client,
     stopping_on_signals,
 )
+from rpcgss.rpc.client import MAX_FAULTS
 from rpcgss.rpc.flavors import Answer, Connection, Link, Session
-from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall
+from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall, encode_success, parse_call_untrusted
+from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import opaque_auth
 from tests.rpc.network import network
-from tests.rpc.program import ECHO, HOLD, NULL, Program
+from tests.rpc.program import ECHO, FAIL, HOLD, NULL, Program
+from tests.rpc.test_client import Pin, pin_server
 from tests.rpc.test_server import ACCEPTED, call_record, serving
-from transport import StreamChannel
+from transport import StreamChannel, memory_channel_pair
 from xdr import Buffer
 
 ODD = 99
@@ -164,6 +170,130 @@ async def test_closing_by_cancellation_ends_the_calls_of_others(autojump_clock: 
                 scope.cancel()
                 await trio.sleep_forever()
     assert trio.current_time() == started
+
+
+async def test_a_reply_that_is_too_large_fails_its_call_and_no_other(autojump_clock: trio.testing.MockClock) -> None:
+    program = Program()
+    async with network(Server([program], [AcceptNone()])) as net:
+        net.max_record = 1000
+        async with (
+            open_client(net.connect, AuthNone(), non_idempotent=[ECHO]) as client,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(client.call, HOLD, b"another")
+            await trio.testing.wait_all_tasks_blocked()
+            assert await client.call(ECHO, bytes(900)) == bytes(900)
+            started = trio.current_time()
+            with pytest.raises(BadReply, match="server sent a record of 1028 octets or more; at most 1000 are taken"):
+                await client.call(ECHO, bytes(1000))
+            assert trio.current_time() == started
+            program.gate.set()
+        assert net.connections == 2
+
+
+async def test_a_server_that_keeps_breaking_the_rules_fails_the_call(autojump_clock: trio.testing.MockClock) -> None:
+    class Garbler:
+        """Answers every call with a record header that claims four gigabytes, and nothing more."""
+
+        connections = 0
+
+        async def connect(self) -> StreamChannel:
+            self.connections += 1
+            near, far = trio.testing.memory_stream_pair()
+            await far.send_all(b"\xff\xff\xff\xff")
+            return StreamChannel(near, peer="garbler")
+
+    garbler = Garbler()
+    async with open_client(garbler.connect, AuthNone()) as client:
+        with pytest.raises(BadReply, match="ECHO: garbler sent a record of 2147483647 octets or more"):
+            await client.call(ECHO, b"x")
+    assert garbler.connections == MAX_FAULTS
+
+
+async def test_short_lived_connections_are_not_made_again_without_a_pause(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """One call kills its connection each time, though others on it are answered."""
+    connections = 0
+
+    async with trio.open_nursery() as nursery:
+
+        async def answer(channel: StreamChannel) -> None:
+            async for record in channel:
+                call = parse_call_untrusted(record)
+                if call.procedure == FAIL.number:
+                    return await channel.aclose()
+                await channel.send(encode_success(call.xid, call.verifier) + bytes(call.body))
+
+        async def connect() -> StreamChannel:
+            nonlocal connections
+            connections += 1
+            near, far = memory_channel_pair()
+            nursery.start_soon(answer, far)
+            return near
+
+        async def others() -> None:
+            while not done:
+                await client.call(NULL, None)
+                await trio.sleep(0.001)
+
+        done = False
+        async with open_client(connect, AuthNone(), timeout=10) as client, trio.open_nursery() as calls:
+            calls.start_soon(others)
+            with pytest.raises(CallTimedOut):
+                await client.call(FAIL, None)
+            done = True
+        nursery.cancel_scope.cancel()
+    assert connections < 500
+
+
+async def test_forged_replies_do_not_flood_the_log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    monkeypatch.setattr("rpcgss.rpc.client._log", QuietLog(logging.getLogger("fresh")))
+    async with trio.open_nursery() as nursery:
+        near, far = memory_channel_pair()
+        nursery.start_soon(pin_server, far, 0, 2000)
+
+        async def connect() -> StreamChannel:
+            return near
+
+        async with open_client(connect, Pin(0)) as client:
+            assert await client.call(ECHO, b"x") == b"x"
+        nursery.cancel_scope.cancel()
+    assert 0 < caplog.text.count("verifier is wrong") < 200
+
+
+async def test_a_client_that_closes_says_so(autojump_clock: trio.testing.MockClock) -> None:
+    async with network(Server([Program()], [AcceptNone()])) as net, trio.open_nursery() as nursery:
+
+        async def hold() -> None:
+            with pytest.raises(OutcomeUnknown, match="this client was closed"):
+                await client.call(HOLD, b"x")
+
+        async with open_client(net.connect, AuthNone(), non_idempotent=[HOLD]) as client:
+            nursery.start_soon(hold)
+            await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_no_connection_within_the_time_of_a_call(autojump_clock: trio.testing.MockClock) -> None:
+    async def connect() -> StreamChannel:
+        await trio.sleep_forever()
+        raise AssertionError("not reached")
+
+    with pytest.raises(ConnectionLost, match="no connection within 7 s"):
+        async with open_client(connect, AuthNone(), timeout=7):
+            raise AssertionError("not reached")
+
+
+async def test_a_program_may_exit_within_the_blocks() -> None:
+    async with network(Server([Program()], [AcceptNone()])) as net:
+        with pytest.raises(SystemExit):
+            async with open_client(net.connect, AuthNone()):
+                raise SystemExit(3)
+    with pytest.raises(SystemExit):
+        async with stopping_on_signals(Server([], [])):
+            raise SystemExit(3)
 
 
 async def test_a_broken_connection_is_named_as_the_reason(autojump_clock: trio.testing.MockClock) -> None:

@@ -77,6 +77,8 @@ DENIED = "00000005 00000001 00000001"
         ),
         (call_record(credential=opaque_auth(1, b"bad!")), f"{DENIED} 00000001 00000001"),
         (call_record(credential=opaque_auth(3, b"")), f"{DENIED} 00000001 00000002"),
+        (call_record()[:28] + bytes.fromhex("00000191"), f"{DENIED} 00000001 00000001"),
+        (call_record()[:36] + bytes.fromhex("00000191"), f"{DENIED} 00000001 00000003"),
     ],
     ids=[
         "ok",
@@ -92,6 +94,8 @@ DENIED = "00000005 00000001 00000001"
         "rpc_mismatch",
         "badcred",
         "unknown_flavor",
+        "long_credential",
+        "long_verifier",
     ],
 )
 async def test_replies_to_the_octet(record: bytes, reply: str, caplog: pytest.LogCaptureFixture) -> None:
