@@ -79,6 +79,10 @@ class ServerExtension(ABC):
     def attach(self, host: ServerHost) -> None:
         """Called once by the server flavor that uses this extension, before anything else."""
 
+    def refresh(self, now: float) -> None:  # noqa: B027  # an extension may have nothing to look after
+        """Called at trio time `now`, before each call under a context is looked at: contexts that must be used no more
+        are to be dropped from the store now. Quick, raises nothing."""
+
     @abstractmethod
     async def grant(self, establishment: Establishment, connection: Connection) -> Grant:
         """What to append to rpc_gss_init_res, if anything. An exception costs the grant, not the context."""

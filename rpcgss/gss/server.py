@@ -13,7 +13,6 @@ verified, and whatever had to be awaited is looked at again afterwards: the cont
     body                                  GARBAGE_ARGS, with a valid verifier
 """
 
-import logging
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -40,8 +39,6 @@ SEQ_WINDOW: Final = 512
 MAX_TOKEN: Final = 64 * 1024
 CREDPROBLEM: Final = auth_stat.RPCSEC_GSS_CREDPROBLEM
 CTXPROBLEM: Final = auth_stat.RPCSEC_GSS_CTXPROBLEM
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -182,6 +179,8 @@ class GssServerFlavor(ServerFlavor):
 
     async def _verified(self, call: ReceivedCall, credential: Credential) -> Context | None:
         """The context of a call with a valid header and a fresh number, which is now taken; None: drop the call."""
+        if self._extension is not None:
+            self._extension.refresh(self._clock())
         context = self._find(credential)
         number = credential.seq_num
         if not context.window.fresh(number):

@@ -5,6 +5,7 @@ is wrong with one, the client hears the same AUTH_REJECTEDCRED; the reason goes 
 """
 
 import logging
+import math
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,9 @@ from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.flavors import Answer, Connection
 from rpcgss.rpc.messages import ReceivedCall
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, opaque_auth
+
+LOOK_INTERVAL: Final = 1.0
+"""Seconds after which a revocation is noticed at the latest."""
 
 MAX_REMEMBERED: Final = 65536
 """Digests of accepted requests that are remembered."""
@@ -112,7 +116,8 @@ class TicketServer(ServerExtension):
         self._longest_life: Final = longest_life
         self._suites: Final = require_suites(suites)
         self._replies: Final[Replies[Answer]] = Replies(remembered)
-        self._revoked_before = 0
+        self._revoked_before = 0  # never moves back, though an old copy of the keyring may
+        self._look_at = -math.inf
         self._host: ServerHost | None = None
         self._services: dict[bytes, GssName] = {}
 
@@ -155,8 +160,14 @@ class TicketServer(ServerExtension):
         """Look whether the keyring has changed; end live contexts that a new revocation time has overtaken."""
         self._keys()
 
-    async def watch(self, interval: float = 1.0) -> None:
-        """Run `check_keyring` every `interval` seconds, for ever: a revocation must not wait for the next request."""
+    def refresh(self, now: float) -> None:
+        """Called before each call under a context: one that is revoked is not used for another second."""
+        if now >= self._look_at:
+            self._look_at = now + LOOK_INTERVAL
+            self.check_keyring()
+
+    async def watch(self, interval: float = LOOK_INTERVAL) -> None:
+        """Run `check_keyring` every `interval` seconds, for ever: so that revoked contexts end that nobody uses."""
         while True:
             await trio.sleep(interval)
             self.check_keyring()
@@ -179,7 +190,7 @@ class TicketServer(ServerExtension):
             raise NoGrant("a service that is not answered for after a restart")
         sk = session_key(security.prf, establishment.tokens)
         # Who revokes may have a clock ahead of ours; what is made in sight of the revocation comes after it.
-        established = max(int(establishment.wall), keys.revoked_before)
+        established = max(int(establishment.wall), self._revoked_before)
         state = State(
             initiator=security.initiator,
             mechanism=security.mechanism,
@@ -203,7 +214,7 @@ class TicketServer(ServerExtension):
         repeat = self._replies.find(digest)
         if repeat is not None:
             return self._repeat(repeat.reply)
-        state.check_times(wall, keys.revoked_before)
+        state.check_times(wall, self._revoked_before)
         acceptor = self._services.get(state.acceptor_digest)
         if acceptor is None:
             raise Refused(Reason.WRONG_TARGET)

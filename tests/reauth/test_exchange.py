@@ -465,6 +465,19 @@ async def test_case_15_revocation(clocks: Clocks) -> None:
     assert await server.answer(request_record((await held_ticket(server)).attempt())) is not None
 
 
+async def test_case_15_a_revocation_is_not_undone_by_an_old_copy_of_the_keyring(clocks: Clocks) -> None:
+    ring = fixed_keys()
+    server = ServerEnd(clocks, ring)
+    held, before = await held_ticket(server), ring.present
+    ring.present = replace(before, revoked_before=int(START) + 1)
+    server.tickets.check_keyring()
+    ring.present = before
+    assert await is_no(server, request_record(held.attempt()), Reason.REVOKED)
+    again = await held_ticket(server)
+    ring.present = replace(before, revoked_before=int(START) + 1)
+    assert await server.answer(request_record(again.attempt())) is not None
+
+
 async def test_case_15_what_is_established_in_sight_of_a_revocation_comes_after_it(clocks: Clocks) -> None:
     """The revoking host's clock is ahead by two minutes."""
     server = ServerEnd(clocks, fixed_keys(revoked_before=int(START) + 120))

@@ -1,6 +1,8 @@
 """Whole flavors with a mechanism in memory: what re-authentication does to calls, and what attackers do to it."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import trio
@@ -13,6 +15,7 @@ from rpcgss.gss.provider import GssFlag, GssService
 from rpcgss.gss.server import GssServerFlavor
 from rpcgss.reauth.attempt import CREDENTIAL_BODY
 from rpcgss.reauth.client import TicketClient
+from rpcgss.reauth.errors import Reason
 from rpcgss.reauth.reauth_xdr import FRA1
 from rpcgss.reauth.server import TicketServer
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ConnectionLost
@@ -318,3 +321,23 @@ async def test_the_tickets_flags_are_the_first_contexts() -> None:
     await ends.wire().call(ends.flavor)
     assert ends.context.flags == before
     assert GssFlag.MUTUAL in before
+
+
+async def test_case_15_a_revocation_ends_live_contexts_though_nobody_watches(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ends, ring = Ends(), fixed_keys()
+    ends.server_tickets = TicketServer(ring)
+    ends.server = GssServerFlavor(ends.acceptor, worker=InlineWorker(), extension=ends.server_tickets)
+    wire = ends.wire()
+    await wire.call(ends.flavor)
+    revoked = int(time.time()) + 1
+    ring.present = replace(ring.present, revoked_before=revoked)
+    await trio.sleep(1)
+    await wire.call(ends.flavor)
+    assert ends.server_tickets.counters.revoked == 1
+    assert ends.server_tickets.counters.refused == {Reason.REVOKED: 1}
+    assert ends.made == (2, 0)
+    await trio.sleep(1)
+    await wire.call(ends.flavor)
+    assert ends.made == (2, 0)
