@@ -52,9 +52,11 @@ class CreationCounters:
 
 @dataclass(slots=True)
 class _Making:
-    """A context in the making, between two requests or within one."""
+    """A context in the making, between two requests or within one. It belongs to the connection with that serial: its
+    handle can be overheard, and one token of a stranger would end it."""
 
     handle: bytes
+    connection: int
     security: SecurityContext
     until: float
     tokens: list[bytes] = field(default_factory=list)
@@ -98,17 +100,18 @@ class Creation:
         if credential.handle:
             raise AuthRefused(auth_stat.AUTH_BADCRED, "INIT with a handle")
         host = self._host
-        making = _Making(host.store.new_handle(), self._acceptor.accept(), host.clock() + host.store.limits.making_life)
+        until = host.clock() + host.store.limits.making_life
+        making = _Making(host.store.new_handle(), connection.serial, self._acceptor.accept(), until)
         return await self._proceed(making, token, credential, connection)
 
     async def resume(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer:
         """CONTINUE_INIT. Raises `AuthRefused`, `GarbageArguments`. Cancelled: the context in the making is lost."""
         token = self._token(call)
         self._forget_old()
-        # Taken out while a thread is inside: a second request for the same handle finds nothing.
-        making = self._making.pop(credential.handle, None)
-        if making is None:
+        making = self._making.get(credential.handle)
+        if making is None or making.connection != connection.serial:
             raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, "CONTINUE_INIT of an unknown handle")
+        del self._making[making.handle]  # while a thread is inside: a second request for the same handle finds nothing
         return await self._proceed(making, token, credential, connection)
 
     def _token(self, call: ReceivedCall) -> bytes:
@@ -209,9 +212,11 @@ class Creation:
             return Grant()
 
     def _keep(self, making: _Making) -> None:
+        """When there is no room the oldest of the same connection has to go, so one flood drowns nobody else."""
         self._forget_old()
-        while len(self._making) >= self._host.store.limits.making:
-            self._making.popitem(last=False)
+        if len(self._making) >= self._host.store.limits.making:
+            own = (handle for handle, other in self._making.items() if other.connection == making.connection)
+            del self._making[next(own, None) or next(iter(self._making))]
         self._making[making.handle] = making
 
     def _forget_old(self) -> None:

@@ -60,6 +60,7 @@ class Peer:
         self.handle = b""
         self.xid = 0
         self.tail = b""
+        self.connection = CONNECTION
 
     async def send(
         self,
@@ -76,7 +77,7 @@ class Peer:
         octets = encode_call_header(call, opaque_auth(6, encode_credential(credential)))
         if not isinstance(verifier, opaque_auth):
             verifier = opaque_auth(verifier_flavor, verifier(octets))
-        reply = await serve(self.server, octets + encode_auth(verifier) + body)
+        reply = await serve(self.server, octets + encode_auth(verifier) + body, connection=self.connection)
         return None if reply is None else parse_reply_untrusted(reply)
 
     async def init(
@@ -293,6 +294,33 @@ async def test_contexts_in_the_making_are_bounded_and_forgotten(autojump_clock: 
     token = clients[4].security.step(results[4].gss_token)
     assert denial(await clients[4].init(token, gss_proc=RPCSEC_GSS_CONTINUE_INIT)) == auth_stat.AUTH_REJECTEDCRED
     assert one.contexts_in_the_making == 0
+
+
+async def test_one_connection_cannot_push_out_the_contexts_in_the_making_of_others() -> None:
+    one = server(FakeAcceptor(rounds=2), store=ContextStore(StoreLimits(making=3)))
+    client = Peer(one)
+    result = created(await client.init())
+    client.handle = result.handle
+    for _ in range(10):
+        stranger = Peer(one)
+        stranger.connection = Connection("stranger", 2)
+        created(await stranger.init())
+    assert one.contexts_in_the_making == 3
+    reply = await client.init(client.security.step(result.gss_token), gss_proc=RPCSEC_GSS_CONTINUE_INIT)
+    assert created(reply).gss_major == 0
+
+
+async def test_a_context_in_the_making_belongs_to_its_connection() -> None:
+    """Its handle can be overheard; a stranger's token would end it."""
+    one = server(FakeAcceptor(rounds=2))
+    client, stranger = Peer(one), Peer(one)
+    result = created(await client.init())
+    client.handle = stranger.handle = result.handle
+    stranger.connection = Connection("stranger", 2)
+    reply = await stranger.init(b"rubbish", gss_proc=RPCSEC_GSS_CONTINUE_INIT)
+    assert denial(reply) == auth_stat.AUTH_REJECTEDCRED
+    reply = await client.init(client.security.step(result.gss_token), gss_proc=RPCSEC_GSS_CONTINUE_INIT)
+    assert created(reply).gss_major == 0
 
 
 async def test_a_context_is_not_made_for_ever() -> None:

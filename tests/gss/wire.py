@@ -136,13 +136,16 @@ CONNECTION = Connection("test", 1)
 
 
 async def serve(
-    server: GssServerFlavor, octets: bytes, handler: Callable[[Session, bytes], Awaitable[bytes]] = echo
+    server: GssServerFlavor,
+    octets: bytes,
+    handler: Callable[[Session, bytes], Awaitable[bytes]] = echo,
+    connection: Connection = CONNECTION,
 ) -> bytes | None:
     """One call through a server flavor; None: dropped."""
     call = parse_call_untrusted(octets)
     verifier = NULL_AUTH
     try:
-        session = await server.authenticate(call, CONNECTION)
+        session = await server.authenticate(call, connection)
         if session is None:
             return None
         if isinstance(session, Answer):
