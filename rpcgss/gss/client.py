@@ -29,7 +29,7 @@ from rpcgss.gss.initiation import CreationRefused, Initiation, require_demanded
 from rpcgss.gss.mechanism import GssapiProvider
 from rpcgss.gss.provider import Credentials, Demands, GssService, Provider
 from rpcgss.gss.transmission import GssTransmission, sealed
-from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ConnectionLost
+from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ConnectionLost, NotExecuted
 from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
 from rpcgss.rpc.messages import CallHeader, encode_auth, encode_call_header
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
@@ -301,7 +301,7 @@ class GssFlavor(ClientFlavor):
             with trio.move_on_after(RENEWAL_PATIENCE):
                 context = await self._exchange(header, link)
                 self._install(context, link, began, replaced=old)
-        except AuthenticationFailed as failure:
+        except (AuthenticationFailed, NotExecuted) as failure:
             self.counters.failures += 1
             logger.warning("the context with %s is not renewed yet: %s", self.demands.target, failure)
         finally:

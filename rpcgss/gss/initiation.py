@@ -30,7 +30,7 @@ from rpcgss.gss.provider import (
     Provider,
     SecurityContext,
 )
-from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ProgramMismatch, ProgramUnavailable
+from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, NotExecuted, ProgramMismatch, ProgramUnavailable
 from rpcgss.rpc.flavors import Link
 from rpcgss.rpc.messages import NULL_AUTH, AcceptedReply, DeniedReply, ReceivedReply
 from rpcgss.rpc.rpc_xdr import accept_stat, opaque_auth
@@ -153,14 +153,15 @@ class _Exchange:
             case accept_stat.SUCCESS:
                 return reply
             case accept_stat.PROG_UNAVAIL:
-                raise ProgramUnavailable("the server does not have this program")
+                raise _received(ProgramUnavailable("the server does not have this program"))
             case accept_stat.PROG_MISMATCH if reply.mismatch is not None:
-                raise ProgramMismatch(*reply.mismatch)
+                raise _received(ProgramMismatch(*reply.mismatch))
         raise AuthenticationFailed(f"the server answers a creation request with {reply.stat.name}")
 
     def _failure(self, major: int, minor: int) -> AuthenticationFailed:
+        complaint = self._initiation.provider.refusal(major, minor) or "its log may say why"
         return AuthenticationFailed(
-            f"{self._demands.target} does not accept our credentials: GSS major {major:#x}, minor {minor}"
+            f"{self._demands.target} does not accept our credentials: {complaint} (GSS major {major:#x}, minor {minor})"
         )
 
     def _take_handle(self, handle: bytes) -> None:
@@ -217,6 +218,11 @@ class _Exchange:
             await extension.receive_grant(trailing, establishment, self._demands, self._link)
         except Exception:
             logger.exception("a grant of %s was lost", self._demands.target)
+
+
+def _received(refusal: NotExecuted) -> NotExecuted:
+    refusal.received = True
+    return refusal
 
 
 def require_demanded(demands: Demands, flags: GssFlag, mechanism: str) -> None:

@@ -52,6 +52,9 @@ class GssapiProvider(Provider):
         except GssError as error:
             raise _explained(error, demands) from error
 
+    def refusal(self, major: int, minor: int) -> str:
+        return _COMPLAINTS.get(minor, "")
+
 
 class GssapiAcceptor(Acceptor):
     """Acceptors' contexts for an explicit set of services.
@@ -206,15 +209,17 @@ class _GssapiAcceptorContext(_GssapiContext):
 
     def _first_step(self, token: bytes) -> AcceptSecContextResult:
         """The first credential that the token was meant for takes it."""
+        failures: list[GssError] = []
         for name, credentials in self._credentials:
             try:
                 result = self._step(token, credentials)
             except GssError as error:
-                failure = error
+                failures.append(error)
             else:
                 self._credentials = [(name, credentials)]
                 return result
-        raise failure
+        # The one that it was meant for knows best what is wrong with it.
+        raise next((failure for failure in failures if failure.minor != _NOT_OURS), failures[0])
 
     def _step(self, token: bytes, credentials: raw.Creds | None) -> AcceptSecContextResult:
         return _call(raw.accept_sec_context, token, credentials or self._credentials[0][1], self._context)
@@ -287,7 +292,12 @@ def _translated(error: raw.GSSError) -> GssError:
     if not any(texts) or texts == ["Success"] or texts == ["Unknown error"]:
         texts = error.get_all_statuses(error.maj_code, True)
     kind = ContextExpired if major & 0x00FF0000 == GSS_S_CONTEXT_EXPIRED else GssError
-    return kind(major, minor, "; ".join(text.strip() for text in texts if text))
+    return kind(major, minor, "; ".join(_printable(text) for text in texts if text))
+
+
+def _printable(text: str) -> str:
+    """Some texts end in a NUL, and some have words of KDCs and servers in them."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 # Names.
@@ -373,13 +383,28 @@ def _require_readable(keytab: Path) -> None:
 # not to be had, and the library's own text stands alone.
 
 _KRB5_ERRORS: Final = 2529638912
+_NOT_OURS: Final = _KRB5_ERRORS + 35
 _HINTS: Final = {
     _KRB5_ERRORS + 7: "the KDC does not know the service {target!r}: check the name, or make the principal",
     _KRB5_ERRORS + 32: "the Kerberos ticket has expired: run kinit",
+    _KRB5_ERRORS + 33: "the clocks of this host and the KDC differ too much",
     _KRB5_ERRORS + 37: "the clocks of this host and the KDC or server differ too much",
     _KRB5_ERRORS + 154: "the realm is not known: check krb5.conf",
     _KRB5_ERRORS + 156: "no KDC can be reached: check the network and krb5.conf",
     _KRB5_ERRORS + 140: "that kind of credential cache is not known",
+}
+
+# What an acceptor of krb5 may say, read as an initiator.
+_OLD_KEYTAB: Final = "its keytab does not have the KDC's key of that service: write the keytab anew there"
+_COMPLAINTS: Final = {
+    _KRB5_ERRORS + 31: _OLD_KEYTAB,
+    _KRB5_ERRORS + 32: "the Kerberos ticket has expired: run kinit",
+    _KRB5_ERRORS + 33: "the clocks of this host and the server differ too much",
+    _KRB5_ERRORS + 34: "it takes us for a replay: try again",
+    _NOT_OURS: "it does not answer for that service: check the name",
+    _KRB5_ERRORS + 37: "the clocks of this host and the server differ too much",
+    _KRB5_ERRORS + 44: _OLD_KEYTAB,
+    _KRB5_ERRORS + 181: _OLD_KEYTAB,
 }
 
 

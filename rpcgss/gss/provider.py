@@ -155,6 +155,10 @@ class Provider(ABC):
     def initiate(self, demands: Demands) -> SecurityContext:
         """A context ready for its first step. Raises `GssError` with a text that says what the user can do."""
 
+    def refusal(self, major: int, minor: int) -> str:
+        """What an acceptor that gave these numbers complains of, and what can be done; "" where nobody knows."""
+        return ""
+
 
 class Acceptor(ABC):
     """Makes acceptors' contexts for an explicit set of service names."""

@@ -270,8 +270,20 @@ def answering(answer: Callable[[int], bytes]) -> Callable[[bytes], bytes]:
 @pytest.mark.parametrize("refusal", [ProgramUnavailable("no"), ProgramMismatch(2, 3)])
 async def test_a_program_that_is_not_there(refusal: Any) -> None:
     wire = Wire(server(), incoming=answering(lambda xid: encode_not_executed(xid, NULL_AUTH, refusal)))
-    with pytest.raises(type(refusal)):
+    with pytest.raises(type(refusal)) as caught:
         await wire.call(flavor())
+    assert caught.value.received  # a server that is a client here does not pass it on as its own
+
+
+async def test_a_refusal_in_plain_words() -> None:
+    class Knowing(FakeProvider):
+        def refusal(self, major: int, minor: int) -> str:
+            return f"it says {major:#x} and {minor}"
+
+    acceptor = FakeAcceptor()
+    acceptor.error = GssError(0x000D0000, 31, "no")
+    with pytest.raises(AuthenticationFailed, match="it says 0xd0000 and 31"):
+        await Wire(server(acceptor)).call(flavor(Knowing()))
 
 
 async def test_another_status_than_success() -> None:
@@ -663,6 +675,23 @@ async def test_a_renewal_that_fails_leaves_the_old_context(autojump_clock: trio.
     await trio.sleep(50)
     with pytest.raises(AuthenticationFailed, match="no KDC"):
         await wire.call(one)
+
+
+@pytest.mark.parametrize("refusal", [ProgramUnavailable("no"), ServerFault("x"), AuthRefused(auth_stat.AUTH_FAILED)])
+async def test_a_renewal_that_the_server_refuses_costs_no_call(refusal: Any, autojump_clock: trio.abc.Clock) -> None:
+    wire, one = Wire(server()), flavor(FakeProvider(lifetime=1000))
+    await wire.call(one)
+    await trio.sleep(950)
+    spoil = answering(
+        lambda xid: (
+            encode_denied(xid, refusal)
+            if isinstance(refusal, AuthRefused)
+            else encode_not_executed(xid, NULL_AUTH, refusal)
+        )
+    )
+    wire.incoming = lambda reply: spoil(reply) if procedures(wire)[-1] == RPCSEC_GSS_INIT else reply
+    assert await wire.call(one) == b"gnip"
+    assert procedures(wire) == [RPCSEC_GSS_INIT, 0, RPCSEC_GSS_INIT, 0]
 
 
 async def test_credentials_that_have_expired() -> None:

@@ -1,5 +1,6 @@
 """The system's GSS library with a real KDC: contexts, names, errors in plain words, and GSS_Pseudo_random."""
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -285,6 +286,57 @@ def test_the_name_that_was_reached_is_looked_at(acceptor: GssapiAcceptor) -> Non
     acceptor._credentials = [(replace(name, exported=name.exported + b"x"), credentials)]
     with pytest.raises(GssError, match="not a service of this server"):
         made(acceptor, demands())
+
+
+def refused(acceptor: GssapiAcceptor, what: Demands) -> tuple[str, str]:
+    """Why an acceptor does not take a token, in its own words and in those that the initiator has for it."""
+    provider = GssapiProvider()
+    with pytest.raises(GssError) as caught:
+        acceptor.accept().step(provider.initiate(what).step(None))
+    return caught.value.text, provider.refusal(caught.value.major, caught.value.minor)
+
+
+def test_the_name_that_a_token_was_meant_for_says_what_is_wrong(realm: Realm) -> None:
+    both = GssapiAcceptor(["nfs@localhost", "host@localhost"], realm.service_keytab)
+    for target in ("nfs@localhost", "host@localhost"):
+        token = GssapiProvider().initiate(demands(target)).step(None)
+        both.accept().step(token)
+        with pytest.raises(GssError, match="replay"):
+            both.accept().step(token)
+
+
+def test_what_an_acceptor_complains_of(realm: Realm) -> None:
+    ours = GssapiAcceptor(["nfs@localhost"], realm.service_keytab)
+    with Realm() as other, other.environment():  # the same names with other keys
+        other.add_principal("alice")
+        other.kinit("alice")
+        text, complaint = refused(ours, demands())
+        assert "cannot decrypt" in text
+        assert "write the keytab anew" in complaint
+        acceptor = GssapiAcceptor(["nfs@localhost", "host@localhost"], other.service_keytab)
+        made(acceptor, demands())
+        only = GssapiAcceptor(["host@localhost"], other.service_keytab)
+        assert "does not answer for that service" in refused(only, demands())[1]
+        put_clock_forward(other.ccache, 3600)
+        text, complaint = refused(acceptor, demands())
+        assert "skew" in text
+        assert "clocks" in complaint
+
+
+def put_clock_forward(ccache: Path, seconds: int) -> None:
+    """What a cache of format 4 says of the KDC's clock, which initiators go by."""
+    octets = ccache.read_bytes()
+    fields = int.from_bytes(octets[2:4], "big")
+    ccache.write_bytes(octets[:2] + struct.pack(">HHHii", 12, 1, 8, seconds, 0) + octets[4 + fields :])
+
+
+def test_texts_are_fit_for_terminals(acceptor: GssapiAcceptor) -> None:
+    """The library quotes names from tokens that nobody has verified, and ends some texts in a NUL."""
+    token = GssapiProvider().initiate(demands("host@localhost")).step(None)
+    for host in (b"a\nb\x1b[31m\r", b"\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8\xf7"):
+        with pytest.raises(GssError) as caught:
+            acceptor.accept().step(token.replace(b"localhost", host))
+        assert caught.value.text.isprintable()
 
 
 @pytest.mark.parametrize("token", [b"", b"x", b"\x60", bytes(100), b"\x60\x06\x06\x04\x2a\x03\x04\x05"])
