@@ -35,6 +35,7 @@ IO_ALLOWED = (
     "rpcgss.rpc.work",  # runs what blocks in threads
     "rpcgss.rpc.pending",  # a mailbox, and whoever waits before it
     "rpcgss.rpc.client",
+    "rpcgss.rpc.places",  # a queue of connections before the calls they may make
     "rpcgss.rpc.server",
     "rpcgss.gss.guard",  # a queue before a security context
     "rpcgss.gss.context",  # waits for room in the window

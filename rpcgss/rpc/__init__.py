@@ -39,7 +39,7 @@ from rpcgss.rpc.flavors import (
 )
 from rpcgss.rpc.server import Call, Policy, Server, ServerCounters, stopping_on_signals
 
-READING_ORDER = ("rpc_xdr", "errors", "messages", "quiet", "work", "flavors", "pending", "client", "server")
+READING_ORDER = ("rpc_xdr", "errors", "messages", "quiet", "work", "flavors", "pending", "client", "places", "server")
 
 __all__ = [
     "AcceptNone",

@@ -39,6 +39,7 @@ from rpcgss.rpc.messages import (
     message_xid,
     parse_call_untrusted,
 )
+from rpcgss.rpc.places import Places, Share
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from transport import MAX_CONNECTIONS, MAX_RECORD, Stalled, StreamChannel, TransportError, accept_channels
@@ -85,7 +86,8 @@ class Server:
     services     -- instances of generated service classes; two of the same program and version raise `ValueError`
     flavors      -- what calls may be authenticated with; a flavor that is not there is AUTH_REJECTEDCRED
     policy       -- asked for each call; see `Policy`
-    max_calls    -- under way at once, in all and on one connection; beyond that, nothing more is read
+    max_calls    -- under way at once, in all and on one connection; beyond that, nothing more is read. A connection
+                    never has more than half of all, and less when others are busy: see `Places`
     max_connections, max_record -- see `transport`
     send_seconds -- a peer that does not take a reply for so long loses its connection
     """
@@ -106,8 +108,7 @@ class Server:
         self._programs: Final = _by_program(services)
         self._flavors: Final = {flavor.number: flavor for flavor in flavors}
         self._policy: Final = policy
-        self._places: Final = trio.Semaphore(max_calls)
-        self._per_connection: Final = max_calls_per_connection
+        self._places: Final = Places(max_calls, max_calls_per_connection)
         self._max_connections: Final = max_connections
         self._max_record: Final = max_record
         self._send_seconds: Final = send_seconds
@@ -157,7 +158,7 @@ class Server:
             await trio.aclose_forcefully(channel)
 
     async def _read(self, channel: StreamChannel, connection: Connection, calls: trio.Nursery) -> None:
-        room = trio.Semaphore(self._per_connection)
+        share = self._places.share()
         with trio.CancelScope() as scope:
             self._open.add(scope)
             if self._stopping.is_set():
@@ -165,9 +166,8 @@ class Server:
             try:
                 while True:
                     record = await channel.receive()
-                    await _take(room)
-                    await _take(self._places)
-                    calls.start_soon(self._handle, record, channel, connection, room)
+                    await share.take()
+                    calls.start_soon(self._handle, record, channel, connection, share)
             except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
                 return  # what runs goes on to its end: the peer may still read, and work half done helps nobody
             except TransportError as error:
@@ -183,7 +183,7 @@ class Server:
         record: bytes,
         channel: StreamChannel,
         connection: Connection,
-        room: trio.Semaphore,
+        share: Share,
     ) -> None:
         try:
             reply = await self._answer(record, connection)
@@ -203,8 +203,7 @@ class Server:
             self.counters.faults += 1
             _log.exception("a call of %s failed", connection.peer)
         finally:
-            room.release()
-            self._places.release()
+            share.give_back()
 
     async def _answer(self, record: bytes, connection: Connection) -> list[Buffer] | None:
         """The reply to a record; None: drop it. Raises `BadMessage`."""
@@ -342,14 +341,6 @@ def _decode(procedure: xdr.Procedure[Any, Any], body: Buffer) -> tuple[Any, ...]
     except xdr.DecodeError as error:
         raise GarbageArguments(f"{procedure.name}: {error}") from error
     return () if procedure.argument is xdr.VOID else (argument,)
-
-
-async def _take(places: trio.Semaphore) -> None:
-    """Acquire without giving way to other tasks when there is no need to wait."""
-    try:
-        places.acquire_nowait()
-    except trio.WouldBlock:
-        await places.acquire()
 
 
 async def _linger(channel: StreamChannel) -> None:

@@ -196,6 +196,18 @@ async def test_calls_in_all_are_bounded_and_idle_connections_take_no_place() -> 
     assert program.most_running == 2
 
 
+async def test_a_connection_whose_calls_never_end_leaves_places_to_others() -> None:
+    server, program = make_server(max_calls=8)
+    async with serving(server) as greedy, serving(server) as greedy_too, serving(server) as modest:
+        for channel in (greedy, greedy_too):
+            for xid in range(20):
+                await channel.send(call_record(2, bytes(4), xid=xid))
+        await trio.testing.wait_all_tasks_blocked()
+        assert program.running == 6
+        await modest.send(call_record())
+        assert (await modest.receive())[3] == 5
+
+
 async def test_a_peer_that_never_reads_is_cut_off(autojump_clock: trio.testing.MockClock) -> None:
     class Clogged(trio.abc.Stream):
         """Takes calls in and lets no reply out."""

@@ -1,0 +1,68 @@
+"""Places for calls under way, shared so that no connection can take them all.
+
+A connection may take a place as long as it holds fewer than are free. However many calls never end, then, N connections
+that want all there are leave one part in N + 1 to the next one.
+"""
+
+from typing import Final
+
+import trio
+
+
+class Places:
+    """`total` places, of which no connection gets more than `each`."""
+
+    def __init__(self, total: int, each: int) -> None:
+        self.free = total
+        self.each: Final = each
+        self._waiting: Final[dict[Share, trio.lowlevel.Task]] = {}
+
+    def share(self) -> "Share":
+        """What a new connection begins with: nothing."""
+        return Share(self)
+
+    def _admit(self) -> None:
+        """Give what is free to those who wait, the first come first."""
+        for share in tuple(self._waiting):
+            if share.may_take:
+                share.take_now()
+                trio.lowlevel.reschedule(self._waiting.pop(share))
+            if not self.free:
+                return
+
+
+class Share:
+    """The places that one connection holds. One task takes them; any may give them back."""
+
+    __slots__ = ("_held", "_places")
+
+    def __init__(self, places: Places) -> None:
+        self._places: Final = places
+        self._held = 0
+
+    @property
+    def may_take(self) -> bool:
+        return self._held < min(self._places.free, self._places.each)
+
+    def take_now(self) -> None:
+        self._held += 1
+        self._places.free -= 1
+
+    async def take(self) -> None:
+        """Take a place, waiting for it only if need be. Cancelled: nothing is taken."""
+        if self.may_take:
+            self.take_now()
+            return
+        self._places._waiting[self] = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._abort)
+
+    def give_back(self) -> None:
+        """One place of those that were taken."""
+        self._held -= 1
+        self._places.free += 1
+        if self._places._waiting:
+            self._places._admit()
+
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        del self._places._waiting[self]
+        return trio.lowlevel.Abort.SUCCEEDED
