@@ -26,6 +26,10 @@ from rpcgss.reauth.reauth_xdr import AES_256_GCM, CHACHA20_POLY1305
 MAX_OCTETS: Final = 1 << 40
 """After so many octets in one direction a context is used up."""
 
+_RESERVE: Final = 64
+"""One part in so many of them is kept for what is under way when `exhausted` becomes true: a call that has run must
+not be refused for want of a reply."""
+
 MIC_LENGTH: Final = 24
 
 _COUNTER_LENGTH: Final = 8
@@ -77,7 +81,7 @@ class AeadProtection(MessageProtection):
     """One end of one re-authenticated context. Any number of threads may be inside at once.
 
     `suite` must be one of `SUITES`. Sending methods raise ProtectionUnavailable, receiving ones BadMic or BadWrap, when
-    the context is used up or was inherited through a fork; `exhausted` tells beforehand.
+    the context is used up or was inherited through a fork; `exhausted` tells beforehand, in time for replies.
     """
 
     parallel: ClassVar[bool] = True
@@ -99,8 +103,8 @@ class AeadProtection(MessageProtection):
 
     @property
     def exhausted(self) -> bool:
-        """True after 2**40 octets in a direction, and in a forked child."""
-        return self._sent >= MAX_OCTETS or self._received >= MAX_OCTETS or self._process != _this_process()
+        """True shortly before 2**40 octets in a direction, and in a forked child."""
+        return self._beyond(MAX_OCTETS - MAX_OCTETS // _RESERVE)
 
     def mic(self, message: Buffer) -> bytes:
         counter = self._take_counter(len(message))
@@ -109,7 +113,7 @@ class AeadProtection(MessageProtection):
     def verify_mic(self, message: Buffer, mic: Buffer) -> None:
         if len(mic) != MIC_LENGTH:
             raise BadMic(f"a MIC has {MIC_LENGTH} octets, not {len(mic)}")
-        if self.exhausted:
+        if self._beyond(MAX_OCTETS):
             raise BadMic("the context is used up")
         if _open(self._cipher(_RECEIVE), _MIC_KIND, mic, message) is None:
             raise BadMic("MIC and message do not belong together")
@@ -122,13 +126,16 @@ class AeadProtection(MessageProtection):
     def unwrap(self, token: Buffer) -> bytes:
         if len(token) < _COUNTER_LENGTH + _BLOCK:
             raise BadWrap("too short for a wrap token")
-        if self.exhausted:
+        if self._beyond(MAX_OCTETS):
             raise BadWrap("the context is used up")
         message = _open(self._cipher(_RECEIVE), _WRAP_KIND, token, None)
         if message is None:
             raise BadWrap("a wrap token that does not open")
         self._count_received(len(message))
         return message
+
+    def _beyond(self, limit: int) -> bool:
+        return self._sent >= limit or self._received >= limit or self._process != _this_process()
 
     def _cipher(self, direction: int) -> Cipher:
         """Made when first used: of a storm's contexts, many never are. Two threads may make it twice, to no harm."""

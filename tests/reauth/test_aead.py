@@ -170,6 +170,15 @@ def test_case_19_the_data_limit_counts_both_directions(monkeypatch: pytest.Monke
         acceptor.unwrap(last)
 
 
+def test_case_19_what_is_in_flight_when_a_context_is_used_up_still_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aead, "MAX_OCTETS", 6400)
+    initiator, acceptor = ends()
+    while not acceptor.exhausted:
+        initiator.unwrap(acceptor.wrap(b"x" * 84))
+    assert initiator.exhausted
+    initiator.verify_mic(b"the last reply", acceptor.mic(b"the last reply"))
+
+
 def test_empty_messages_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aead, "MAX_OCTETS", 160)
     end = ends()[0]
