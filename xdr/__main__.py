@@ -13,6 +13,14 @@ from .source import CompileError, read_source
 _INCLUDE = click.option("-I", "include", multiple=True, type=click.Path(path_type=Path), help="Look for #include here.")
 _DEFINE = click.option("-D", "defines", multiple=True, metavar="NAME[=VALUE]", help="Define a macro.")
 
+_WITH = click.option(
+    "--with",
+    "before",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Compile this file together with each of FILES, for what they do not define themselves.",
+)
+
 
 @click.group()
 def main() -> None:
@@ -24,6 +32,7 @@ def main() -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to write ('-': standard output).")
 @click.option("--check", is_flag=True, help="Write nothing; fail if an output is not what it would be.")
 @click.option("--verbose", is_flag=True, help="Tell which lines are left out.")
+@_WITH
 @_INCLUDE
 @_DEFINE
 def compile_command(
@@ -31,6 +40,7 @@ def compile_command(
     output: Path | None,
     check: bool,
     verbose: bool,
+    before: tuple[Path, ...],
     include: tuple[Path, ...],
     defines: tuple[str, ...],
 ) -> None:
@@ -42,10 +52,13 @@ def compile_command(
         target = output or file.with_name(f"{file.stem}_xdr.py")
         try:
             with _ErrorsTold():
-                source = read_source(file, include, _macros(defines))
+                source = read_source(file, include, _macros(defines), before)
                 for place in source.passed_through if verbose else ():
                     click.echo(f"{place}: left out: a line for C", err=True)
-                _deliver(emit(understood(source), file.name), target, file if check else None)
+                module = understood(source)
+                for warning in module.warnings:
+                    click.echo(str(warning), err=True)
+                _deliver(emit(module, file.name), target, file if check else None)
         except SystemExit:
             failed = True
     raise SystemExit(1 if failed else 0)
@@ -65,15 +78,19 @@ def _deliver(text: str, target: Path, compared_with: Path | None) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_WITH
 @_INCLUDE
 @_DEFINE
-def check(files: tuple[Path, ...], include: tuple[Path, ...], defines: tuple[str, ...]) -> None:
+def check(
+    files: tuple[Path, ...], before: tuple[Path, ...], include: tuple[Path, ...], defines: tuple[str, ...]
+) -> None:
     """Say what is wrong with FILES, if anything is."""
     failed = False
     for file in files:
         try:
             with _ErrorsTold():
-                understood(read_source(file, include, _macros(defines)))
+                for warning in understood(read_source(file, include, _macros(defines), before)).warnings:
+                    click.echo(str(warning), err=True)
         except SystemExit:
             failed = True
     raise SystemExit(1 if failed else 0)

@@ -9,9 +9,14 @@ from .resolve import resolve
 from .source import Source, read_source, source_from_text
 
 
-def compile_file(path: Path, include: tuple[Path, ...] = (), defines: dict[str, str] | None = None) -> str:
-    """The Python module for a ``.x`` file. Raises ``CompileError``, or ``OSError`` if it cannot be read."""
-    return emit(understood(read_source(path, include, defines)), path.name)
+def compile_file(
+    path: Path, include: tuple[Path, ...] = (), defines: dict[str, str] | None = None, before: tuple[Path, ...] = ()
+) -> str:
+    """The Python module for a ``.x`` file, together with the files ``before`` it.
+
+    Raises ``CompileError``, or ``OSError`` if a file cannot be read.
+    """
+    return emit(understood(read_source(path, include, defines, before)), path.name)
 
 
 def compile_text(text: str, file: str = "text.x") -> str:

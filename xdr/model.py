@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from .nodes import Place
+from .source import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,7 @@ class Module:
     named: dict[str, EnumDefinition | StructDefinition | UnionDefinition] = field(default_factory=dict)
     minimum: dict[str, int] = field(default_factory=dict)
     group: dict[str, str] = field(default_factory=dict)
+    warnings: list[Diagnostic] = field(default_factory=list)
 
     def minimum_of(self, kind: Type) -> int:
         """The least octets of a type."""

@@ -108,6 +108,18 @@ class _Resolver:
                     self._declare_name(definition.name)
                 case _:
                     self._declare_type(definition)
+        for definition in definitions:
+            if isinstance(definition, nodes.Program):
+                self._declare_numbers(definition)
+
+    def _declare_numbers(self, program: nodes.Program) -> None:
+        """Names of programs, versions and procedures are numbers too, as rpcgen has it; anything else comes first."""
+        self.values.setdefault(program.name.text, (program.number, 0))
+        for version in program.versions:
+            self.values.setdefault(version.name.text, (version.number, 0))
+            for procedure in version.procedures:
+                if procedure.name is not None:
+                    self.values.setdefault(procedure.name.text, (procedure.number, 0))
 
     def _declare_constant(self, name: nodes.Name, value: nodes.Value | str) -> None:
         if isinstance(value, str):
@@ -264,6 +276,8 @@ class _Resolver:
         for arm in node.arms:
             cases = [self._case(case, allowed, name) for case in arm.cases]
             for case, value in zip(cases, arm.cases, strict=True):
+                if case is None:
+                    continue
                 if case in taken:
                     self._wrong(f"case {case} of {name} is already at {taken[case]}", value.place)
                 taken[case] = value.place
@@ -271,7 +285,8 @@ class _Resolver:
                 self._wrong(f"{name} already has a default at {default.place}", arm.place)
             default = arm if arm.default else default
             label = "default" if arm.default or not arm.cases else self._label(arm.cases[0])
-            arms.append(ArmDefinition(label, None if arm.default else tuple(cases), self._held(arm, name), arm.place))
+            known = tuple(case for case in cases if case is not None)
+            arms.append(ArmDefinition(label, None if arm.default else known, self._held(arm, name), arm.place))
         discriminant = node.discriminant.name.text if node.discriminant.name else "discriminant"
         return Field(discriminant, switch), arms
 
@@ -297,8 +312,12 @@ class _Resolver:
         node = self.ahead.get(name)
         return EnumDefinition(name, self._members(node), node.place) if node else None
 
-    def _case(self, case: nodes.Value, allowed: tuple[int, int] | EnumDefinition | None, union: str) -> int:
+    def _case(self, case: nodes.Value, allowed: tuple[int, int] | EnumDefinition | None, union: str) -> int | None:
+        """The number of a case, None after an error."""
+        errors = len(self.diagnostics)
         value = self._value(case)
+        if len(self.diagnostics) > errors:
+            return None
         written = case.text if isinstance(case, nodes.Name) else str(value)
         match allowed:
             case (low, high) if not low <= value <= high:
@@ -526,9 +545,12 @@ class _Resolver:
             if (least := _least(definition, known)) < UNKNOWN and known.get(name) != least
         }:
             known.update(changed)
-        for name in named.keys() - known.keys():
-            self._wrong(f"{name} contains itself without end", named[name].place)
-        self.module.minimum = known
+        for name, definition in named.items():
+            if name not in known:
+                # C's compilers refuse this, rpcgen does not; the rest of such a file is of use.
+                problem = f"warning: {name} contains itself without end, so it has no values"
+                self.module.warnings.append(self.source.diagnostic(problem, definition.place))
+        self.module.minimum = {name: known.get(name, UNBOUNDED) for name in named}
 
     def _elements(self) -> None:
         """Arrays of nothing could be of any length."""

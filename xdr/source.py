@@ -79,10 +79,16 @@ class Source:
         return Diagnostic(problem, place, lines[place.line - 1] if 0 < place.line <= len(lines) else "")
 
 
-def read_source(path: Path, include: tuple[Path, ...] = (), defines: dict[str, str] | None = None) -> Source:
-    """Read a file and what it includes. Raises ``CompileError``, or ``OSError`` if the file itself cannot be read."""
+def read_source(
+    path: Path, include: tuple[Path, ...] = (), defines: dict[str, str] | None = None, before: tuple[Path, ...] = ()
+) -> Source:
+    """Read a file and what it includes, and other files ``before`` it, to be compiled together with it.
+
+    Raises ``CompileError``, or ``OSError`` if a file cannot be read.
+    """
     reader = _Reader(include, dict(defines or {}))
-    reader.read(path, None)
+    for each in (*before, path):
+        reader.read(each, None)
     return reader.source
 
 
