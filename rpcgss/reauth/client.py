@@ -99,11 +99,21 @@ class _Flavor:
     refused_on: int | None = None
     cuts: int = 0
     doubted: bool = False  # the ticket met with a no: another process may have saved a better one
+    unanswered: tuple[int, float] | None = None  # the connection with requests but no answer, and since when
 
     def usable(self, wall: float) -> bool:
         """Whether the ticket lives, and the context behind it was all that is demanded."""
         required = self.demands.required_flags
         return self.ticket is not None and not self.ticket.expired(wall) and self.ticket.flags & required == required
+
+    def silent_since(self, link: Link, now: float) -> float:
+        """Since when requests have met with silence, if one leaves now. Those count that were cancelled: else calls
+        with little patience would ask a silent server for ever, one after the other."""
+        serial, since = self.unanswered or (link.serial, now)
+        if serial != link.serial or link.last_received > since:
+            since = now
+        self.unanswered = link.serial, since
+        return since
 
 
 _CREDENTIAL: Final = opaque_auth(auth_flavor.RPCSEC_GSS, CREDENTIAL_BODY)
@@ -202,7 +212,9 @@ class TicketClient(ClientExtension):
             )
             self.counters.attempts += 1
             try:
-                reply = await self._ask(attempt, program, version, link, target)
+                since = flavor.silent_since(link, trio.current_time())
+                reply = await self._ask(attempt, program, version, link, target, since)
+                flavor.unanswered = None
                 renewal = _accepted_untrusted(attempt, reply)
             except NotAccepted as no:
                 self._refused(flavor, target, link, str(no))
@@ -224,24 +236,22 @@ class TicketClient(ClientExtension):
         self._flavors.pop(id(demands), None)
 
     async def _ask(
-        self, attempt: Attempt, program: int, version: int, link: Link, target: Target
+        self, attempt: Attempt, program: int, version: int, link: Link, target: Target, since: float
     ) -> ReceivedReply | None:
-        """Send the request and await its reply; None: silence. Raises ConnectionLost."""
+        """Send the request and await its reply; None: silence, from `since` on. Raises ConnectionLost."""
         reply: ReceivedReply | None = None
         lost: ConnectionLost | None = None
 
         def seal(header: bytes) -> tuple[opaque_auth, Buffer]:
             return NULL_AUTH, attempt.argument(header)
 
-        async def end_in_silence(sent: float) -> None:
-            until = sent + SILENCE
-            while until > trio.current_time():
+        async def end_in_silence() -> None:
+            while (until := max(since, link.last_received, target.last_answer) + SILENCE) > trio.current_time():
                 await trio.sleep_until(until)
-                until = max(sent, link.last_received, target.last_answer) + SILENCE
             nursery.cancel_scope.cancel()
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(end_in_silence, trio.current_time())
+            nursery.start_soon(end_in_silence)
             try:
                 _, reply = await link.exchange(program, version, _CREDENTIAL, seal)
             except ConnectionLost as error:  # not through the nursery, which would wrap it into a group
@@ -340,7 +350,7 @@ class TicketClient(ClientExtension):
             return None
 
     async def _keep(self, flavor: _Flavor, ticket: Ticket) -> None:
-        flavor.ticket, flavor.doubted = ticket, False
+        flavor.ticket, flavor.doubted, flavor.refused_on = ticket, False, None
         if self._store is not None:
             try:
                 await self._store.save(ticket, self._wall())

@@ -565,3 +565,44 @@ async def test_case_25_no_key_octets_in_repr_or_logs(
     for secret in (ticket.session_key, ticket.sealed):
         assert secret.hex() not in shown
         assert repr(secret)[2:20] not in shown
+
+
+async def test_case_09_a_new_ticket_is_tried_on_the_connection_where_an_old_one_met_a_no(
+    client: ClientEnd, server: ServerEnd, clocks: Clocks, autojump_clock: trio.testing.MockClock
+) -> None:
+    """All keys were forgotten, and the server has not been away: the no was for that ticket."""
+    await client.establish(server, MemoryLink(server))
+    rotated = ServerEnd(clocks, fixed_keys(secret=b"n" * 32))
+    link = MemoryLink(rotated)
+    assert await client.recover(link) is None
+    await client.establish(rotated, link)
+    await trio.sleep(1)
+    assert agree(await client.recover(link), rotated)
+
+
+async def test_case_10_silence_counts_though_each_call_has_less_patience(
+    client: ClientEnd, server: ServerEnd, link: MemoryLink, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Else calls with short deadlines would ask a silent server for ever, and never have a full exchange."""
+    await client.establish(server, link)
+    link.request = lambda _record: None
+    for _ in range(2):
+        with trio.move_on_after(3) as impatience:
+            assert await client.recover(link) is None
+    assert not impatience.cancelled_caught
+    assert trio.current_time() == 5
+    assert client.tickets.counters.silent == 1
+
+
+async def test_case_10_a_sign_of_life_after_an_impatient_call_ends_the_silence(
+    client: ClientEnd, server: ServerEnd, link: MemoryLink, autojump_clock: trio.testing.MockClock
+) -> None:
+    await client.establish(server, link)
+    link.request = lambda _record: None
+    with trio.move_on_after(3):
+        await client.recover(link)
+    await trio.sleep(1)
+    link.last_received = trio.current_time()
+    await trio.sleep(3600)
+    link.request = bytes
+    assert agree(await client.recover(link), server)
