@@ -246,7 +246,7 @@ class TicketClient(ClientExtension):
             return NULL_AUTH, attempt.argument(header)
 
         async def end_in_silence() -> None:
-            while (until := max(since, link.last_received, target.last_answer) + SILENCE) > trio.current_time():
+            while (until := max(since, link.last_received, target.last_answer) + SILENCE) > trio.current_time():  # noqa: ASYNC110
                 await trio.sleep_until(until)
             nursery.cancel_scope.cancel()
 
