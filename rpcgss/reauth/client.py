@@ -16,7 +16,7 @@ import trio
 from rpcgss.gss.context import ClientContext, Origin
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension, Establishment
-from rpcgss.gss.provider import SPNEGO, Demands, GssFlag
+from rpcgss.gss.provider import KRB5, SPNEGO, Demands, GssFlag
 from rpcgss.reauth.aead import SUITES, require_suites
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, Attempt, Renewal
 from rpcgss.reauth.errors import NoGrant, NotAccepted, TicketStoreError
@@ -342,7 +342,7 @@ class TicketClient(ClientExtension):
         if self._store is None or principal is None:
             return None
         # A negotiating pseudo-mechanism takes what there is; tickets are filed under the real one.
-        mechanism = None if demands.mechanism == SPNEGO else demands.mechanism
+        mechanism = None if demands.mechanism == SPNEGO else demands.mechanism or KRB5
         try:
             return await self._store.load(principal, demands.target, mechanism, wall)
         except TicketStoreError as error:

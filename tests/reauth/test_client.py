@@ -9,7 +9,7 @@ import trio.testing
 
 from rpcgss.gss.context import ClientContext, Origin
 from rpcgss.gss.errors import GssError
-from rpcgss.gss.provider import Credentials, GssFlag, GssService
+from rpcgss.gss.provider import KRB5, SPNEGO, Credentials, GssFlag, GssService
 from rpcgss.reauth.client import MAX_CUTS
 from rpcgss.reauth.errors import TicketStoreError
 from rpcgss.reauth.reauth_xdr import FRA1
@@ -606,3 +606,14 @@ async def test_case_10_a_sign_of_life_after_an_impatient_call_ends_the_silence(
     await trio.sleep(3600)
     link.request = bytes
     assert agree(await client.recover(link), server)
+
+
+async def test_case_24_no_mechanism_named_means_kerberos(clocks: Clocks, server: ServerEnd) -> None:
+    """A name that looks the same under another mechanism may be somebody else's."""
+    store = MemoryTicketStore()
+    credentials = Credentials(principal=ALICE.display)
+    other = ClientEnd(clocks, store=store, demands=demands_of(credentials=credentials, mechanism="1.2.3"))
+    await other.establish(server, MemoryLink(server), security=FakeSecurity(mechanism="1.2.3"))
+    for mechanism, found in ((None, False), (KRB5, False), (SPNEGO, True), ("1.2.3", True)):
+        demands = demands_of(credentials=credentials, mechanism=mechanism)
+        assert (await ClientEnd(clocks, store=store, demands=demands).recover(MemoryLink(server)) is not None) == found
