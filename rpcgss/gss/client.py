@@ -103,7 +103,7 @@ class GssFlavor(ClientFlavor):
     patience    -- seconds to wait for the reply to each creation request
     events      -- callables that are told of each `ClientEvent`, at once and in order; they must not raise
 
-    Used by one client. `counters` and `events` may be read and changed at any time.
+    Used by one client at a time. `counters` and `events` may be read and changed at any time.
     """
 
     def __init__(
@@ -134,6 +134,7 @@ class GssFlavor(ClientFlavor):
         self._retired: list[ClientContext] = []  # replaced while they were good: to be destroyed at the end
         self._attempt: _Attempt | None = None
         self._lost_at: float | None = None
+        self._link: Link | None = None  # the latest that was seen
         self._carrier = 0  # the connection on which a context was last made or used
         self._second_try = False  # a creation request was refused, and is tried on another connection
         self._program = (0, 0)
@@ -145,6 +146,7 @@ class GssFlavor(ClientFlavor):
 
     async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
         """See `ClientFlavor`. Cancelled: its number is free again, a context half made is forgotten."""
+        self._require_one_client(link)
         self._program = (header.program, header.version)
         while True:
             context = await self._usable_context(header, link)
@@ -181,7 +183,8 @@ class GssFlavor(ClientFlavor):
         """Tell the server that the contexts are done with (DESTROY, 5.4), within two seconds; no answer is insisted
         on."""
         contexts = [context for context in (*self._retired, self._current) if context is not None]
-        self._current = None
+        self._current = self._link = None
+        self._carrier = 0
         self._retired.clear()
         now = trio.current_time()
         try:
@@ -195,6 +198,14 @@ class GssFlavor(ClientFlavor):
                 context.retire()
             if self._extension is not None:
                 self._extension.closed(self.demands)
+
+    def _require_one_client(self, link: Link) -> None:
+        """Two clients would number their connections alike, and each would take the other's for a later one."""
+        last = self._link
+        if last is not None and last is not link and last.serial == link.serial:
+            raise AuthenticationFailed("this GssFlavor is in use by another client: make one for each")
+        if last is None or link.serial > last.serial:
+            self._link = link
 
     # The current context, and how it is replaced.
 

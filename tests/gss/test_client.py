@@ -246,7 +246,7 @@ async def test_why_the_mechanism_fails_is_told() -> None:
         await Wire(server()).call(one)
     assert seen == [ClientEventKind.FAILED]
     provider.error = None
-    assert await Wire(server()).call(one) == b"gnip"
+    assert await Wire(server(), serial=2).call(one) == b"gnip"
 
 
 async def test_why_the_server_refuses_is_told() -> None:
@@ -814,6 +814,15 @@ async def test_whether_the_connection_carried_a_context() -> None:
     await second.call(one)
     # The context was last used on the second connection when it had to be made again there.
     assert extension.carried == [False, True, True, True]
+
+
+async def test_the_next_clients_connections_have_carried_nothing_yet() -> None:
+    extension = Extension()
+    shared, one = server(), flavor(extension=extension)
+    for wire in (Wire(shared), Wire(shared)):
+        await wire.call(one)
+        await one.aclose(wire)
+    assert extension.carried == [False, False]
 
 
 async def test_a_grant_that_cannot_be_kept_costs_no_context() -> None:

@@ -197,6 +197,19 @@ async def test_no_kdc_is_an_error_of_the_call(autojump_clock: trio.abc.Clock) ->
         nursery.cancel_scope.cancel()
 
 
+async def test_a_flavor_is_for_one_client_at_a_time(autojump_clock: trio.abc.Clock) -> None:
+    one = flavor()
+    async with trio.open_nursery() as nursery:
+        network = Network(nursery, Server([Program()], [gss()]))
+        async with open_client(network.connect, one) as client, open_client(network.connect, one) as other:
+            assert await client.call(ECHO, b"x") == b"x"
+            with pytest.raises(AuthenticationFailed, match="another client"):
+                await other.call(ECHO, b"x")
+        async with open_client(network.connect, one) as client:
+            assert await client.call(ECHO, b"x") == b"x"
+        nursery.cancel_scope.cancel()
+
+
 async def test_a_program_that_is_not_there(autojump_clock: trio.abc.Clock) -> None:
     async with trio.open_nursery() as nursery:
         network = Network(nursery, Server([], [gss()]))
