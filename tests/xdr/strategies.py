@@ -1,6 +1,7 @@
 """Hypothesis strategies for anything that has a codec."""
 
 import sys
+from dataclasses import fields
 from importlib import util
 from types import ModuleType
 from typing import Any
@@ -40,6 +41,18 @@ def anything(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401  # codecs of 
     return _KNOWN[kind]
 
 
+def has_nul(value: object) -> bool:
+    """Whether a string in a value holds a NUL, which C takes for its end."""
+    match value:
+        case str():
+            return "\0" in value
+        case list():
+            return any(map(has_nul, value))
+        case xdr.Value():
+            return any(has_nul(getattr(value, each.name)) for each in fields(value))  # type: ignore[arg-type]
+    return False
+
+
 def _strategy(codec: xdr.Codec[Any]) -> st.SearchStrategy[Any]:
     match codec:
         case codecs.VoidCodec():
@@ -69,8 +82,8 @@ def _strategy(codec: xdr.Codec[Any]) -> st.SearchStrategy[Any]:
             return st.none() | st.deferred(lambda: anything(element))
         case values.ChainCodec(kind=node, bare=bare):
             return st.lists(st.deferred(lambda: anything(node)), min_size=int(bare), max_size=2)
-        case values.StructCodec(kind=made, fields=fields):
-            return st.builds(made, *(_field(each) for _, each in fields))
+        case values.StructCodec(kind=made, fields=described):
+            return st.builds(made, *(_field(each) for _, each in described))
         case values.UnionCodec():
             return st.one_of([_arm(codec, arm) for arm in _short_first(codec.arms)])
     raise AssertionError(f"no strategy for {codec}")
@@ -96,9 +109,9 @@ def _short_first(arms: tuple[values.Arm, ...]) -> list[values.Arm]:
 
 
 def _arm(union: values.UnionCodec[Any], arm: values.Arm) -> st.SearchStrategy[Any]:
-    fields = [_field(kind) for _, kind in arm.fields]
+    held = [_field(kind) for _, kind in arm.fields]
     if not arm.has_discriminant:
-        return st.builds(arm.kind, *fields)
+        return st.builds(arm.kind, *held)
     switch = anything(union.switch)
     if arm.cases is not None:
         wanted = arm.cases
@@ -108,7 +121,7 @@ def _arm(union: values.UnionCodec[Any], arm: values.Arm) -> st.SearchStrategy[An
         if all(value in taken for value in _all(union.switch)):
             return st.nothing()
         switch = switch.filter(lambda value: value not in taken)
-    return st.builds(arm.kind, switch, *fields)
+    return st.builds(arm.kind, switch, *held)
 
 
 def _all(switch: Any) -> list[Any]:  # noqa: ANN401
