@@ -5,7 +5,7 @@ nothing that follows could be understood: the channel is broken for good, and cl
 nothing. What came is kept in the `RecordReader`, so one system call may bring many records.
 
 Most records fit into the kernel's buffer, so a send first tries to leave them there at once, without a word to the
-event loop; that is worth as much as all the rest of a small call.
+event loop; and records that came together are handed out in a row. Small calls cost less than half for that.
 """
 
 import errno
@@ -23,6 +23,8 @@ from transport.record import MAX_FRAGMENTS, MAX_RECORD, Buffer, RecordReader, re
 RECEIVE_OCTETS: Final = 256 * 1024
 JOIN_OCTETS: Final = 64 * 1024
 """Up to here, copying a record's pieces together is cheaper than handing them to the kernel one by one."""
+RECORDS_IN_A_ROW: Final = 8
+"""Handed out before other tasks have a turn."""
 PIECES: Final = 512
 """Pieces that one system call may be given; the kernel takes 1,024 (IOV_MAX)."""
 MAX_PORT: Final = 0xFFFF
@@ -63,6 +65,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self._socket: Final = stream.socket if isinstance(stream, trio.SocketStream) else None
         self._reader: Final = RecordReader(max_record=max_record, max_fragments=max_fragments)
         self._sending: Final = trio.Lock()
+        self._in_a_row = 0
         self._broken = False
         self._closed = False
 
@@ -105,12 +108,15 @@ class StreamChannel(trio.abc.Channel[bytes]):
 
         Raises `trio.EndOfChannel` if the peer has closed between two records, `trio.BrokenResourceError` if the
         connection broke or ended within one, `trio.ClosedResourceError`, and `TransportError` of what the peer may not
-        do (the channel is to be closed then). Cancelled: nothing is lost.
+        do (the channel is to be closed then). Cancelled: nothing is lost. Of records that came together, only every
+        eighth gives other tasks a turn.
         """
         await trio.lowlevel.checkpoint_if_cancelled()  # while the record is still the reader's
         record = self._reader.next_record()
         if record is not None:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+            self._in_a_row += 1
+            if self._in_a_row % RECORDS_IN_A_ROW == 0:
+                await trio.lowlevel.cancel_shielded_checkpoint()
             return record
         while record is None:
             data = await self._receive_some()

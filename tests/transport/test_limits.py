@@ -2,13 +2,24 @@
 
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 
-from transport import Stalled, StreamChannel, accept_channels, listen_tcp, listen_unix, open_tcp, open_unix
+from transport import (
+    Stalled,
+    StreamChannel,
+    accept_channels,
+    encode_record,
+    listen_tcp,
+    listen_unix,
+    open_tcp,
+    open_unix,
+)
 
 
 class Sluggish(trio.abc.Stream):
@@ -150,6 +161,36 @@ async def test_a_reader_that_stalls_on_a_socket_breaks_the_channel(autojump_cloc
         await far.aclose()
 
 
+class Turns(trio.abc.Instrument):
+    """How often any task was given a turn."""
+
+    turns = 0
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        self.turns += 1
+
+
+@contextmanager
+def turns() -> Iterator[Turns]:
+    instrument = Turns()
+    trio.lowlevel.add_instrument(instrument)
+    try:
+        yield instrument
+    finally:
+        trio.lowlevel.remove_instrument(instrument)
+
+
+async def test_records_that_came_together_are_handed_out_in_a_row_but_not_for_ever() -> None:
+    stream, far = trio.testing.memory_stream_pair()
+    channel = StreamChannel(stream)
+    await far.send_all(encode_record(b"x") * 1000)
+    await channel.receive()
+    with turns() as seen:
+        for _ in range(999):
+            assert await channel.receive() == b"x"
+    assert 100 < seen.turns < 150
+
+
 async def test_a_record_that_fits_the_kernel_leaves_at_once() -> None:
     """No turn is given away while a small record is sent: senders would queue up behind each other."""
     (listener,) = await listen_tcp(0, "127.0.0.1")
@@ -157,19 +198,10 @@ async def test_a_record_that_fits_the_kernel_leaves_at_once() -> None:
         near = await open_tcp("127.0.0.1", listener.socket.getsockname()[1])
         far = StreamChannel(await listener.accept())
         async with near, far:
-            turns = 0
-
-            class Turns(trio.abc.Instrument):
-                def before_task_step(self, task: trio.lowlevel.Task) -> None:
-                    nonlocal turns
-                    turns += 1
-
-            instrument = Turns()
-            trio.lowlevel.add_instrument(instrument)
-            for _ in range(10):
-                await near.send([b"abc", b"def"])
-            trio.lowlevel.remove_instrument(instrument)
-            assert turns == 0
+            with turns() as seen:
+                for _ in range(10):
+                    await near.send([b"abc", b"def"])
+            assert seen.turns == 0
             assert [await far.receive() for _ in range(10)] == [b"abcdef"] * 10
 
 
