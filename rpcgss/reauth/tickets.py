@@ -219,6 +219,7 @@ _BUSY_SECONDS: Final = 5.0
 _APPLICATION: Final = 0x46524131  # in the file's header, so that no other program's database is taken for a store
 _VERSION: Final = 1
 _COLUMNS: Final = "principal, target, mechanism, initiator, acceptor, acceptor_name, flags, ticket, session_key, expiry"
+_TYPES: Final = (str, str, str, bytes, str, bytes, int, bytes, bytes, float)
 _SCHEMA: Final = """
 CREATE TABLE tickets (
     principal     TEXT NOT NULL,     -- display name of the initiator
@@ -288,7 +289,8 @@ def _row(ticket: Ticket) -> tuple[object, ...]:
 
 def _ticket(row: tuple[str, str, str, bytes, str, bytes, int, bytes, bytes, float]) -> Ticket:
     principal, target, mechanism, initiator, acceptor, acceptor_name, flags, ticket, session_key, expiry = row
-    if len(session_key) != KEY_LENGTH or not 4 < len(ticket) <= 4 + REAUTH_MAX_SEALED:
+    typed = tuple(map(type, row)) == _TYPES  # SQLite does not insist on the columns' types
+    if not typed or len(session_key) != KEY_LENGTH or not 4 < len(ticket) <= 4 + REAUTH_MAX_SEALED:
         raise TicketStoreError("a ticket in the store is damaged")
     return Ticket(
         GssName(principal, initiator),

@@ -220,14 +220,18 @@ async def test_a_failed_save_leaves_the_ticket_before(open_file: Callable[..., S
     assert store.tickets() == [ticket()]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    ["session_key = x'00'", "session_key = '32 letters, of which none is key'", "ticket = 'text'", "expiry = ''"],
+)
 async def test_a_damaged_row_is_an_error_and_can_be_replaced(
-    open_file: Callable[..., SqliteTicketStore], path: Path
+    open_file: Callable[..., SqliteTicketStore], path: Path, damage: str
 ) -> None:
     store = open_file()
     await store.save(ticket(), NOW)
     database = sqlite3.connect(path)
     with database:
-        database.execute("UPDATE tickets SET session_key = x'00'")
+        database.execute(f"UPDATE tickets SET {damage}")
     database.close()
     with pytest.raises(TicketStoreError, match="damaged"):
         await store.load("alice@R", "nfs@host", None, NOW)
