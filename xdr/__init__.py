@@ -41,6 +41,7 @@ READING_ORDER: tuple[str, ...] = (
     "value",
     "program",
     "classic",
+    "plain",
     "runtime",
     "nodes",
     "source",

@@ -1,13 +1,22 @@
-"""The command line: ``python -m xdr compile F.x [-o f_xdr.py] [--check]`` and ``python -m xdr check F.x ...``."""
+"""The command line: ``python -m xdr compile F.x [-o f_xdr.py] [--check]``, ``check``, ``decode`` and ``encode``."""
 
+import json
 import os
+import sys
 import tempfile
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import click
 
-from .compile import understood
+from .codecs import Codec
+from .compile import compile_file, understood
 from .emit import emit
+from .errors import XdrError
+from .plain import from_plain, to_plain
 from .source import CompileError, read_source
 
 _INCLUDE = click.option("-I", "include", multiple=True, type=click.Path(path_type=Path), help="Look for #include here.")
@@ -96,6 +105,52 @@ def check(
     raise SystemExit(1 if failed else 0)
 
 
+def _typed(command: Callable[..., None]) -> Callable[..., None]:
+    """The arguments of decode and encode."""
+    command = click.option("-m", "--module", help="The generated module that knows the type.")(command)
+    command = click.option("-f", "--file", type=click.Path(path_type=Path), help="Or the .x file.")(command)
+    return click.argument("name", metavar="TYPE")(command)
+
+
+@main.command()
+@_typed
+def decode(name: str, file: Path | None, module: str | None) -> None:
+    """Read the octets of a TYPE, print JSON."""
+    with _ErrorsTold():
+        codec = _codec(name, file, module)
+        value = codec.decode(sys.stdin.buffer.read())
+        click.echo(json.dumps(to_plain(codec, value), indent=2))
+
+
+@main.command()
+@_typed
+def encode(name: str, file: Path | None, module: str | None) -> None:
+    """Read JSON, write the octets of a TYPE."""
+    with _ErrorsTold():
+        codec = _codec(name, file, module)
+        octets = codec.encode(from_plain(codec, json.loads(sys.stdin.buffer.read())))
+        sys.stdout.buffer.write(octets)
+
+
+def _codec(name: str, file: Path | None, module: str | None) -> Codec[Any]:
+    """The codec of a type of a generated module, or of one compiled for the moment."""
+    if (file is None) == (module is None):
+        raise click.UsageError("expected either --file or --module")
+    if file is not None:
+        made = ModuleType(f"{file.stem}_xdr")
+        sys.modules[made.__name__] = made  # dataclasses look their module up
+        exec(compile_file(file), made.__dict__)
+    else:
+        try:
+            made = import_module(module or "")
+        except ImportError as error:
+            raise click.UsageError(str(error)) from None
+    codecs: dict[str, Codec[Any]] = getattr(made, "CODECS", {})
+    if name not in codecs:
+        raise click.UsageError(f"no type {name} (there are {', '.join(codecs)})")
+    return codecs[name]
+
+
 def _macros(defines: tuple[str, ...]) -> dict[str, str]:
     return {name: value if given else "1" for name, given, value in (each.partition("=") for each in defines)}
 
@@ -111,6 +166,8 @@ class _ErrorsTold:
             case CompileError(diagnostics=diagnostics):
                 for diagnostic in diagnostics:
                     click.echo(str(diagnostic), err=True)
+            case XdrError() | json.JSONDecodeError():
+                click.echo(str(error), err=True)
             case OSError():
                 click.echo(f"{error.filename}: {error.strerror}", err=True)
             case _:
