@@ -361,7 +361,8 @@ def _acquire_acceptor(
         acquired = _call(raw.acquire_cred_from, store, full, None, [_oid(KRB5), _oid(SPNEGO)], "accept")
         return _mechanism_name(full, _oid(KRB5)), acquired.creds
     except GssError as error:
-        raise AcceptorUnusable(f"cannot accept as {name} with {described}: {error.text}") from error
+        remedy = "; put its key there (kadmin: ktadd)" if error.minor == _NO_KEY_OF_THAT_NAME else ""
+        raise AcceptorUnusable(f"cannot accept as {name} with {described}: {error.text}{remedy}") from error
 
 
 def _with_realm(name: raw.Name) -> raw.Name:
@@ -384,6 +385,7 @@ def _require_readable(keytab: Path) -> None:
 
 _KRB5_ERRORS: Final = 2529638912
 _NOT_OURS: Final = _KRB5_ERRORS + 35
+_NO_KEY_OF_THAT_NAME: Final = 39756033  # com_err table k5g
 _HINTS: Final = {
     _KRB5_ERRORS + 7: "the KDC does not know the service {target!r}: check the name, or make the principal",
     _KRB5_ERRORS + 32: "the Kerberos ticket has expired: run kinit",
