@@ -10,7 +10,7 @@ from examples.echo.echo_xdr import ECHO_V1_Service
 
 class Echo(ECHO_V1_Service[rpcgss.Call]):
     async def ECHO(self, call: rpcgss.Call, arg: str) -> str:
-        print(f"{call.identity}: {arg}")
+        print(f"{call.identity}: {arg!r}")
         return arg
 
 

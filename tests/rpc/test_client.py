@@ -303,6 +303,46 @@ async def test_cancelled_at_every_await_the_client_goes_on() -> None:
     raise AssertionError("never got through")
 
 
+async def test_cancelled_at_every_await_of_the_block_nothing_stays_open(tmp_path: object) -> None:
+    """As above, for the way into `open_client`, a call within, and the way out, over real sockets."""
+    path = f"{tmp_path}/socket"
+    server = Server([Program()], [AcceptNone()])
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, [listen_unix(path)])
+        for n in range(1, 100):
+            steps = 0
+            clients: list[Client] = []
+            done = False
+            with trio.CancelScope() as scope:
+
+                class Canceller(trio.abc.Instrument):
+                    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+                        nonlocal steps
+                        if task is opening:  # noqa: B023  # this round's
+                            steps += 1
+                            if steps == n:  # noqa: B023
+                                scope.cancel()
+
+                opening = trio.lowlevel.current_task()
+                instrument = Canceller()
+                trio.lowlevel.add_instrument(instrument)
+                try:
+                    async with open_client(partial(open_unix, path), AuthNone()) as client:
+                        clients.append(client)
+                        await client.call(ECHO, b"x")
+                    done = True
+                finally:
+                    trio.lowlevel.remove_instrument(instrument)
+            assert all(client.outstanding == 0 and client._link is None for client in clients)
+            while server._open:  # the server sees each connection end
+                await trio.testing.wait_all_tasks_blocked()
+            if done and not scope.cancel_called:
+                assert n > 3
+                server.stop()
+                return
+    raise AssertionError("never got through")
+
+
 class Pin(ClientFlavor):
     """A flavor that wants to be refused some times, and whose replies carry a password."""
 
