@@ -277,7 +277,6 @@ class GssFlavor(ClientFlavor):
 
     async def _exchange(self, header: CallHeader, link: Link) -> ClientContext:
         carried = self._carrier == link.serial
-        self._carrier = max(self._carrier, link.serial)
         try:
             return await self._initiation.run(header.program, header.version, link, carried_context=carried)
         except trio.TooSlowError as error:

@@ -95,6 +95,7 @@ class _Flavor:
     demands: Demands
     ticket: Ticket | None = None
     principal: str | None = None
+    made_on: int | None = None
     granted_on: int | None = None
     refused_on: int | None = None
     cuts: int = 0
@@ -161,20 +162,25 @@ class TicketClient(ClientExtension):
 
     def offer(self, demands: Demands, link: Link, *, carried_context: bool) -> int:
         """FRA1 where it cannot hurt: some servers keep one context per connection (or UDP socket), check the sequence
-        number of creation requests against it, and would lose it to an offer."""
+        number of creation requests against it, and would lose it to an offer.
+
+        Such a server does not know contexts that were made on other connections. So a connection on which one of those
+        was used is no danger where tickets are known; else a client would have no more tickets once it has connected
+        again and its old one has run out, or the server's keyring is a new one.
+        """
         if not demands.mutual:
             return 0
-        if carried_context and self._flavor(demands).granted_on != link.serial:
+        flavor, known = self._flavor(demands), _target(demands.target).grants
+        if carried_context and flavor.granted_on != link.serial and (flavor.made_on == link.serial or not known):
             return 0
-        if not link.reliable and not _target(demands.target).grants:
-            return 0
-        return FRA1
+        return FRA1 if link.reliable or known else 0
 
     async def receive_grant(
         self, trailing: memoryview, establishment: Establishment, demands: Demands, link: Link
     ) -> None:
         """Keep the ticket in `trailing`, if it is one. What it raises costs the ticket, not the context."""
         flavor = self._flavor(demands)
+        flavor.made_on = link.serial
         initiator = establishment.security.initiator
         flavor.principal = initiator.display
         if flavor.ticket is not None and flavor.ticket.initiator.exported != initiator.exported:

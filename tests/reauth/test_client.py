@@ -133,7 +133,10 @@ async def test_offers(client: ClientEnd, server: ServerEnd, link: MemoryLink) ->
     assert offer(demands, udp, carried_context=False) == 0
     await client.establish(server, link)
     assert offer(demands, link, carried_context=True) == FRA1
-    assert offer(demands, MemoryLink(server, serial=2), carried_context=True) == 0
+    second = MemoryLink(server, serial=2)
+    assert offer(demands, second, carried_context=True) == FRA1  # only used there
+    await client.tickets.receive_grant(memoryview(b""), establishment(client.clocks), demands, second)
+    assert offer(demands, second, carried_context=True) == 0  # made there, without a grant
     assert offer(demands, udp, carried_context=False) == FRA1
     assert offer(demands_of(target="nfs@other"), udp, carried_context=False) == 0
 

@@ -341,3 +341,46 @@ async def test_case_15_a_revocation_ends_live_contexts_though_nobody_watches(
     await trio.sleep(1)
     await wire.call(ends.flavor)
     assert ends.made == (2, 0)
+
+
+async def test_case_11_a_connection_that_only_used_a_context_made_elsewhere_may_be_offered_on(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Servers that an offer would hurt have no context but those made on the connection. Without this offer, a client
+    that has once connected again would have no tickets after its next renewal."""
+    ends = Ends()
+    await ends.wire().call(ends.flavor)
+    wire = ends.wire(serial=2)
+    await wire.call(ends.flavor)
+    await trio.sleep(35_500)  # close to the end of the first context
+    await wire.call(ends.flavor)
+    assert ends.made == (2, 0)
+    assert ends.server_tickets.counters.granted == 2
+
+
+async def test_case_14_after_the_keyring_was_lost_there_are_tickets_again(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ends = Ends()
+    await ends.wire().call(ends.flavor)
+    ends.restart()
+    ends.server_tickets = TicketServer(fixed_keys(secret=b"n" * 32))
+    ends.server = GssServerFlavor(ends.acceptor, worker=InlineWorker(), extension=ends.server_tickets)
+    wire = ends.wire(serial=2)
+    await wire.call(ends.flavor)
+    assert ends.made == (2, 0)
+    await trio.sleep(1)
+    lose(ends)
+    await wire.call(ends.flavor)
+    assert ends.made == (2, 1)
+
+
+async def test_case_11_an_exchange_that_never_began_costs_no_offer() -> None:
+    ends = Ends()
+    wire = ends.wire()
+    ends.provider.error = GssError(0x000D0000, 0, "run kinit")
+    with pytest.raises(AuthenticationFailed):
+        await wire.call(ends.flavor)
+    ends.provider.error = None
+    await wire.call(ends.flavor)
+    assert ends.server_tickets.counters.granted == 1
