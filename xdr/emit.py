@@ -205,9 +205,15 @@ class _Emitter:
         space = " " * indent
         if any("position" in line for line in body.lines):
             self.lines.append(f"{space}data = cursor.data")
+            self._size(body, indent)
             self.lines.append(f"{space}position = cursor.position")
             body.line("cursor.position = position")
         self.lines += body.lines
+
+    def _size(self, body: Take, indent: int) -> None:
+        """The local ``size``, where lengths are compared with it."""
+        if any(" size " in line for line in body.lines):
+            self.lines.append(" " * indent + "size = len(data)")
 
     def _put_chain(self, struct: StructDefinition) -> None:
         self.lines += ["", "    @classmethod"]
@@ -229,8 +235,15 @@ class _Emitter:
         if recursive:
             self.lines.append("        cursor.descend()")
         first = self.context.form(["I"])
+        body = Take(self.context, self._locals("node", "more"), self.module.group.get(struct.name), 12, True)
+        body.line(f"node = {self.context.need('new')}(cls)")
+        for each in struct.fields:
+            body.take(each.type, f"node.{field_name(each.name)}")
+        body.atom("I", "more")
+        body.flush()
+        self.lines.append("        data = cursor.data")
+        self._size(body, 8)
         self.lines += [
-            "        data = cursor.data",
             "        position = cursor.position",
             "        nodes: list[Self] = []",
             "        more = 1",
@@ -239,12 +252,6 @@ class _Emitter:
             "            position += 4",
             "        while more == 1:",
         ]
-        body = Take(self.context, self._locals("node", "more"), self.module.group.get(struct.name), 12, True)
-        body.line(f"node = {self.context.need('new')}(cls)")
-        for each in struct.fields:
-            body.take(each.type, f"node.{field_name(each.name)}")
-        body.atom("I", "more")
-        body.flush()
         self.lines += [*body.lines, "            nodes.append(node)", "        if more:"]
         self.lines.append(f"            raise {self.context.need('bad_boolean')}(more, position - 4)")
         self.lines.append("        cursor.position = position")
@@ -327,6 +334,7 @@ class _Emitter:
         body.flush()
         if any("position" in line for line in body.lines):
             self.lines.append(f"{space}data = cursor.data")
+            self._size(body, indent)
             self.lines.append(f"{space}position = cursor.position + 4")
             body.line("cursor.position = position")
         else:

@@ -32,6 +32,7 @@ _MODULE_WORDS = frozenset(
         "data",
         "position",
         "length",
+        "size",
         "count",
         "end",
         "CODECS",

@@ -295,23 +295,25 @@ class Put(_Body):
     def _opaque(self, maximum: int, value: str) -> None:
         name = self.locals(value.rpartition(".")[2])
         self.line(f"{name}: {self.context.need('Buffer')} = {value}")
-        self.line(f"if type({name}) is not bytes or len({name}) > {maximum}:")
+        self.line(f"if type({name}) is not bytes:")
         self.line(f"    {name} = {self.context.need('octets')}({name}, {maximum})")
-        self._octets(name)
+        self._octets(name, maximum)
 
     def _string(self, maximum: int, value: str) -> None:
         name = self.locals(value.rpartition(".")[2])
         self.line(f'{name} = {value}.encode("utf-8", "surrogateescape")')
-        self.line(f"if len({name}) > {maximum}:")
-        self.line(f"    raise {self.context.need('too_many')}(len({name}), {maximum})")
-        self._octets(name)
+        self._octets(name, maximum)
 
-    def _octets(self, name: str) -> None:
-        self.atom("I", f"len({name})")
+    def _octets(self, name: str, maximum: int) -> None:
+        self.line(f"length = len({name})")
+        if maximum < UNBOUNDED:
+            self.line(f"if length > {maximum}:")
+            self.line(f"    raise {self.context.need('too_many')}(length, {maximum})")
+        self.atom("I", "length")
         self.flush()
         self.line(f"out.append({name})")
-        self.line(f"if len({name}) & 3:")
-        self.line(f"    out.append({self.context.need('ZEROS')}[len({name}) & 3])")
+        self.line("if length & 3:")
+        self.line(f"    out.append({self.context.need('ZEROS')}[length & 3])")
 
     def _array(self, array: Array, value: str) -> None:
         name = self.local(value)
@@ -547,7 +549,7 @@ class Take(_Body):
         self.flush()
         needed = local if each == 1 else f"{local} * {each}"
         above = f"{local} > {maximum} or " if maximum < UNBOUNDED else ""
-        self.line(f"if {above}{needed} > len(data) - position:")
+        self.line(f"if {above}{needed} > size - position:")
         self.line(f"    raise {self.context.need('overrun')}(data, position - 4, {local}, {maximum})")
 
     def _padding(self) -> None:

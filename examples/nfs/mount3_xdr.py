@@ -94,12 +94,15 @@ class mountres3_ok(_Value):
 
     def _put(self, out: _Out) -> None:
         fhandle: _Buffer = self.fhandle
-        if type(fhandle) is not bytes or len(fhandle) > 64:
+        if type(fhandle) is not bytes:
             fhandle = _octets(fhandle, 64)
-        out.append(_SI.pack(len(fhandle)))
+        length = len(fhandle)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(fhandle)
-        if len(fhandle) & 3:
-            out.append(_ZEROS[len(fhandle) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         auth_flavors = self.auth_flavors
         out.append(_SI.pack(len(auth_flavors)))
         out.append(_pack_many(f">{len(auth_flavors)}i", *auth_flavors))
@@ -107,11 +110,12 @@ class mountres3_ok(_Value):
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -123,7 +127,7 @@ class mountres3_ok(_Value):
                 raise _bad_padding(end)
         (count,) = _SI.unpack_from(data, position)
         position += 4
-        if count * 4 > len(data) - position:
+        if count * 4 > size - position:
             raise _overrun(data, position - 4, count, 4294967295)
         value.auth_flavors = list(_unpack_from(f">{count}i", data, position))
         position += count * 4
@@ -193,24 +197,27 @@ class mountbody(_Node):
     def _put_chain(cls, nodes: Sequence[Self], out: _Out, depth: int = 0) -> None:
         for node in nodes:
             ml_hostname = node.ml_hostname.encode("utf-8", "surrogateescape")
-            if len(ml_hostname) > 255:
-                raise _too_many(len(ml_hostname), 255)
-            out.append(_SI2.pack(1, len(ml_hostname)))
+            length = len(ml_hostname)
+            if length > 255:
+                raise _too_many(length, 255)
+            out.append(_SI2.pack(1, length))
             out.append(ml_hostname)
-            if len(ml_hostname) & 3:
-                out.append(_ZEROS[len(ml_hostname) & 3])
+            if length & 3:
+                out.append(_ZEROS[length & 3])
             ml_directory = node.ml_directory.encode("utf-8", "surrogateescape")
-            if len(ml_directory) > 1024:
-                raise _too_many(len(ml_directory), 1024)
-            out.append(_SI.pack(len(ml_directory)))
+            length = len(ml_directory)
+            if length > 1024:
+                raise _too_many(length, 1024)
+            out.append(_SI.pack(length))
             out.append(ml_directory)
-            if len(ml_directory) & 3:
-                out.append(_ZEROS[len(ml_directory) & 3])
+            if length & 3:
+                out.append(_ZEROS[length & 3])
         out.append(b"\0\0\0\0")
 
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         nodes: list[Self] = []
         more = 1
@@ -221,7 +228,7 @@ class mountbody(_Node):
             node = _new(cls)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 255 or length > len(data) - position:
+            if length > 255 or length > size - position:
                 raise _overrun(data, position - 4, length, 255)
             end = position + length
             chunk = data[position:end]
@@ -233,7 +240,7 @@ class mountbody(_Node):
                     raise _bad_padding(end)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 1024 or length > len(data) - position:
+            if length > 1024 or length > size - position:
                 raise _overrun(data, position - 4, length, 1024)
             end = position + length
             chunk_2 = data[position:end]
@@ -265,17 +272,19 @@ class groupnode(_Node):
     def _put_chain(cls, nodes: Sequence[Self], out: _Out, depth: int = 0) -> None:
         for node in nodes:
             gr_name = node.gr_name.encode("utf-8", "surrogateescape")
-            if len(gr_name) > 255:
-                raise _too_many(len(gr_name), 255)
-            out.append(_SI2.pack(1, len(gr_name)))
+            length = len(gr_name)
+            if length > 255:
+                raise _too_many(length, 255)
+            out.append(_SI2.pack(1, length))
             out.append(gr_name)
-            if len(gr_name) & 3:
-                out.append(_ZEROS[len(gr_name) & 3])
+            if length & 3:
+                out.append(_ZEROS[length & 3])
         out.append(b"\0\0\0\0")
 
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         nodes: list[Self] = []
         more = 1
@@ -286,7 +295,7 @@ class groupnode(_Node):
             node = _new(cls)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 255 or length > len(data) - position:
+            if length > 255 or length > size - position:
                 raise _overrun(data, position - 4, length, 255)
             end = position + length
             chunk = data[position:end]
@@ -319,18 +328,20 @@ class exportnode(_Node):
     def _put_chain(cls, nodes: Sequence[Self], out: _Out, depth: int = 0) -> None:
         for node in nodes:
             ex_dir = node.ex_dir.encode("utf-8", "surrogateescape")
-            if len(ex_dir) > 1024:
-                raise _too_many(len(ex_dir), 1024)
-            out.append(_SI2.pack(1, len(ex_dir)))
+            length = len(ex_dir)
+            if length > 1024:
+                raise _too_many(length, 1024)
+            out.append(_SI2.pack(1, length))
             out.append(ex_dir)
-            if len(ex_dir) & 3:
-                out.append(_ZEROS[len(ex_dir) & 3])
+            if length & 3:
+                out.append(_ZEROS[length & 3])
             groupnode._put_chain(node.ex_groups, out)
         out.append(b"\0\0\0\0")
 
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         nodes: list[Self] = []
         more = 1
@@ -341,7 +352,7 @@ class exportnode(_Node):
             node = _new(cls)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 1024 or length > len(data) - position:
+            if length > 1024 or length > size - position:
                 raise _overrun(data, position - 4, length, 1024)
             end = position + length
             chunk = data[position:end]

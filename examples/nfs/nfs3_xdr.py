@@ -217,21 +217,25 @@ class nfs_fh3(_Value):
 
     def _put(self, out: _Out) -> None:
         data_2: _Buffer = self.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -565,12 +569,13 @@ class post_op_fh3(_Value):
         (handle_follows,) = _SI.unpack_from(cursor.data, cursor.position)
         if handle_follows == 1:
             data = cursor.data
+            size = len(data)
             position = cursor.position + 4
             arm = _new(post_op_fh3_TRUE)
             arm.handle = handle = _new(nfs_fh3)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 64 or length > len(data) - position:
+            if length > 64 or length > size - position:
                 raise _overrun(data, position - 4, length, 64)
             end = position + length
             chunk = data[position:end]
@@ -599,12 +604,15 @@ class post_op_fh3_TRUE(post_op_fh3):
     def _put(self, out: _Out) -> None:
         handle = self.handle
         data_2: _Buffer = handle.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI2.pack(1, len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI2.pack(1, length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
 
 @dataclass(slots=True)
@@ -984,29 +992,34 @@ class diropargs3(_Value):
     def _put(self, out: _Out) -> None:
         dir_2 = self.dir
         data_2: _Buffer = dir_2.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         name = self.name.encode("utf-8", "surrogateescape")
-        if len(name) > 4096:
-            raise _too_many(len(name), 4096)
-        out.append(_SI.pack(len(name)))
+        length = len(name)
+        if length > 4096:
+            raise _too_many(length, 4096)
+        out.append(_SI.pack(length))
         out.append(name)
-        if len(name) & 3:
-            out.append(_ZEROS[len(name) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.dir = dir_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -1018,7 +1031,7 @@ class diropargs3(_Value):
                 raise _bad_padding(end)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 4096 or length > len(data) - position:
+        if length > 4096 or length > size - position:
             raise _overrun(data, position - 4, length, 4096)
         end = position + length
         chunk_2 = data[position:end]
@@ -1041,22 +1054,26 @@ class GETATTR3args(_Value):
     def _put(self, out: _Out) -> None:
         object_2 = self.object
         data_2: _Buffer = object_2.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -1297,24 +1314,28 @@ class SETATTR3args(_Value):
     def _put(self, out: _Out) -> None:
         object_2 = self.object
         data_2: _Buffer = object_2.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         self.new_attributes._put(out)
         self.guard._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -1466,24 +1487,28 @@ class LOOKUP3resok(_Value):
     def _put(self, out: _Out) -> None:
         object_2 = self.object
         data_2: _Buffer = object_2.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         self.obj_attributes._put(out)
         self.dir_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -1600,23 +1625,27 @@ class ACCESS3args(_Value):
     def _put(self, out: _Out) -> None:
         object_2 = self.object
         data_2: _Buffer = object_2.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         out.append(_SI.pack(self.access))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -1745,22 +1774,26 @@ class READLINK3args(_Value):
     def _put(self, out: _Out) -> None:
         symlink = self.symlink
         data_2: _Buffer = symlink.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.symlink = symlink = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -1784,16 +1817,18 @@ class READLINK3resok(_Value):
     def _put(self, out: _Out) -> None:
         self.symlink_attributes._put(out)
         data_2 = self.data.encode("utf-8", "surrogateescape")
-        if len(data_2) > 65536:
-            raise _too_many(len(data_2), 65536)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 65536:
+            raise _too_many(length, 65536)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         cursor.position = position
@@ -1801,7 +1836,7 @@ class READLINK3resok(_Value):
         position = cursor.position
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 65536 or length > len(data) - position:
+        if length > 65536 or length > size - position:
             raise _overrun(data, position - 4, length, 65536)
         end = position + length
         chunk = data[position:end]
@@ -1905,23 +1940,27 @@ class READ3args(_Value):
     def _put(self, out: _Out) -> None:
         file = self.file
         data_2: _Buffer = file.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         out.append(_SQI.pack(self.offset, self.count))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.file = file = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -1949,16 +1988,18 @@ class READ3resok(_Value):
     def _put(self, out: _Out) -> None:
         self.file_attributes._put(out)
         data_2: _Buffer = self.data
-        if type(data_2) is not bytes or len(data_2) > 4294967295:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 4294967295)
-        out.append(_SI3.pack(self.count, 1 if self.eof else 0, len(data_2)))
+        length = len(data_2)
+        out.append(_SI3.pack(self.count, 1 if self.eof else 0, length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         cursor.position = position
@@ -1967,7 +2008,7 @@ class READ3resok(_Value):
         (value.count, value.eof, length) = _SI3.unpack_from(data, position)
         position += 12
         value.eof = _BOOLEANS[value.eof]
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk = data[position:end]
@@ -2086,29 +2127,34 @@ class WRITE3args(_Value):
     def _put(self, out: _Out) -> None:
         file = self.file
         data_2: _Buffer = file.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         data_3: _Buffer = self.data
-        if type(data_3) is not bytes or len(data_3) > 4294967295:
+        if type(data_3) is not bytes:
             data_3 = _octets(data_3, 4294967295)
-        out.append(_SQIiI.pack(self.offset, self.count, _stable_how_members[self.stable], len(data_3)))
+        length = len(data_3)
+        out.append(_SQIiI.pack(self.offset, self.count, _stable_how_members[self.stable], length))
         out.append(data_3)
-        if len(data_3) & 3:
-            out.append(_ZEROS[len(data_3) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.file = file = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -2121,7 +2167,7 @@ class WRITE3args(_Value):
         (value.offset, value.count, value.stable, length) = _SQIiI.unpack_from(data, position)
         position += 20
         value.stable = _stable_how_members[value.stable]
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk_2 = data[position:end]
@@ -2601,16 +2647,18 @@ class symlinkdata3(_Value):
     def _put(self, out: _Out) -> None:
         self.symlink_attributes._put(out)
         symlink_data = self.symlink_data.encode("utf-8", "surrogateescape")
-        if len(symlink_data) > 65536:
-            raise _too_many(len(symlink_data), 65536)
-        out.append(_SI.pack(len(symlink_data)))
+        length = len(symlink_data)
+        if length > 65536:
+            raise _too_many(length, 65536)
+        out.append(_SI.pack(length))
         out.append(symlink_data)
-        if len(symlink_data) & 3:
-            out.append(_ZEROS[len(symlink_data) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         cursor.position = position
@@ -2618,7 +2666,7 @@ class symlinkdata3(_Value):
         position = cursor.position
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 65536 or length > len(data) - position:
+        if length > 65536 or length > size - position:
             raise _overrun(data, position - 4, length, 65536)
         end = position + length
         chunk = data[position:end]
@@ -3397,23 +3445,27 @@ class LINK3args(_Value):
     def _put(self, out: _Out) -> None:
         file = self.file
         data_2: _Buffer = file.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         self.link._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.file = file = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -3552,12 +3604,15 @@ class READDIR3args(_Value):
     def _put(self, out: _Out) -> None:
         dir_2 = self.dir
         data_2: _Buffer = dir_2.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         cookieverf = self.cookieverf
         if type(cookieverf) is not bytes or len(cookieverf) != 8:
             cookieverf = _octets_exactly(cookieverf, 8)
@@ -3566,12 +3621,13 @@ class READDIR3args(_Value):
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.dir = dir_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -3599,18 +3655,20 @@ class entry3(_Node):
     def _put_chain(cls, nodes: Sequence[Self], out: _Out, depth: int = 0) -> None:
         for node in nodes:
             name = node.name.encode("utf-8", "surrogateescape")
-            if len(name) > 4096:
-                raise _too_many(len(name), 4096)
-            out.append(_SIQI.pack(1, node.fileid, len(name)))
+            length = len(name)
+            if length > 4096:
+                raise _too_many(length, 4096)
+            out.append(_SIQI.pack(1, node.fileid, length))
             out.append(name)
-            if len(name) & 3:
-                out.append(_ZEROS[len(name) & 3])
+            if length & 3:
+                out.append(_ZEROS[length & 3])
             out.append(_SQ.pack(node.cookie))
         out.append(b"\0\0\0\0")
 
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         nodes: list[Self] = []
         more = 1
@@ -3621,7 +3679,7 @@ class entry3(_Node):
             node = _new(cls)
             (node.fileid, length) = _SQI.unpack_from(data, position)
             position += 12
-            if length > 4096 or length > len(data) - position:
+            if length > 4096 or length > size - position:
                 raise _overrun(data, position - 4, length, 4096)
             end = position + length
             chunk = data[position:end]
@@ -3791,12 +3849,15 @@ class READDIRPLUS3args(_Value):
     def _put(self, out: _Out) -> None:
         dir_2 = self.dir
         data_2: _Buffer = dir_2.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         cookieverf = self.cookieverf
         if type(cookieverf) is not bytes or len(cookieverf) != 8:
             cookieverf = _octets_exactly(cookieverf, 8)
@@ -3805,12 +3866,13 @@ class READDIRPLUS3args(_Value):
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.dir = dir_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -3840,12 +3902,13 @@ class entryplus3(_Node):
     def _put_chain(cls, nodes: Sequence[Self], out: _Out, depth: int = 0) -> None:
         for node in nodes:
             name = node.name.encode("utf-8", "surrogateescape")
-            if len(name) > 4096:
-                raise _too_many(len(name), 4096)
-            out.append(_SIQI.pack(1, node.fileid, len(name)))
+            length = len(name)
+            if length > 4096:
+                raise _too_many(length, 4096)
+            out.append(_SIQI.pack(1, node.fileid, length))
             out.append(name)
-            if len(name) & 3:
-                out.append(_ZEROS[len(name) & 3])
+            if length & 3:
+                out.append(_ZEROS[length & 3])
             name_attributes = node.name_attributes
             if type(name_attributes) is post_op_attr_TRUE:
                 attributes = name_attributes.attributes
@@ -3881,12 +3944,15 @@ class entryplus3(_Node):
             if type(name_handle) is post_op_fh3_TRUE:
                 handle = name_handle.handle
                 data_2: _Buffer = handle.data
-                if type(data_2) is not bytes or len(data_2) > 64:
+                if type(data_2) is not bytes:
                     data_2 = _octets(data_2, 64)
-                out.append(_SI2.pack(1, len(data_2)))
+                length = len(data_2)
+                if length > 64:
+                    raise _too_many(length, 64)
+                out.append(_SI2.pack(1, length))
                 out.append(data_2)
-                if len(data_2) & 3:
-                    out.append(_ZEROS[len(data_2) & 3])
+                if length & 3:
+                    out.append(_ZEROS[length & 3])
             else:
                 name_handle._put(out)
         out.append(b"\0\0\0\0")
@@ -3894,6 +3960,7 @@ class entryplus3(_Node):
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         nodes: list[Self] = []
         more = 1
@@ -3904,7 +3971,7 @@ class entryplus3(_Node):
             node = _new(cls)
             (node.fileid, length) = _SQI.unpack_from(data, position)
             position += 12
-            if length > 4096 or length > len(data) - position:
+            if length > 4096 or length > size - position:
                 raise _overrun(data, position - 4, length, 4096)
             end = position + length
             chunk = data[position:end]
@@ -3956,7 +4023,7 @@ class entryplus3(_Node):
                 arm_2.handle = handle = _new(nfs_fh3)
                 (length,) = _SI.unpack_from(data, position)
                 position += 4
-                if length > 64 or length > len(data) - position:
+                if length > 64 or length > size - position:
                     raise _overrun(data, position - 4, length, 64)
                 end = position + length
                 chunk_2 = data[position:end]
@@ -4126,22 +4193,26 @@ class FSSTAT3args(_Value):
     def _put(self, out: _Out) -> None:
         fsroot = self.fsroot
         data_2: _Buffer = fsroot.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.fsroot = fsroot = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -4296,22 +4367,26 @@ class FSINFO3args(_Value):
     def _put(self, out: _Out) -> None:
         fsroot = self.fsroot
         data_2: _Buffer = fsroot.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.fsroot = fsroot = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -4473,22 +4548,26 @@ class PATHCONF3args(_Value):
     def _put(self, out: _Out) -> None:
         object_2 = self.object
         data_2: _Buffer = object_2.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -4640,23 +4719,27 @@ class COMMIT3args(_Value):
     def _put(self, out: _Out) -> None:
         file = self.file
         data_2: _Buffer = file.data
-        if type(data_2) is not bytes or len(data_2) > 64:
+        if type(data_2) is not bytes:
             data_2 = _octets(data_2, 64)
-        out.append(_SI.pack(len(data_2)))
+        length = len(data_2)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(data_2)
-        if len(data_2) & 3:
-            out.append(_ZEROS[len(data_2) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         out.append(_SQI.pack(self.offset, self.count))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         value.file = file = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]

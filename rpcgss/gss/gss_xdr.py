@@ -76,21 +76,23 @@ class rpc_gss_cred_vers_1_t(_Value):
 
     def _put(self, out: _Out) -> None:
         handle: _Buffer = self.handle
-        if type(handle) is not bytes or len(handle) > 4294967295:
+        if type(handle) is not bytes:
             handle = _octets(handle, 4294967295)
-        out.append(_SI4.pack(self.gss_proc, self.seq_num, self.service, len(handle)))
+        length = len(handle)
+        out.append(_SI4.pack(self.gss_proc, self.seq_num, self.service, length))
         out.append(handle)
-        if len(handle) & 3:
-            out.append(_ZEROS[len(handle) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (value.gss_proc, value.seq_num, value.service, length) = _SI4.unpack_from(data, position)
         position += 16
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk = data[position:end]
@@ -148,21 +150,23 @@ class rpc_gss_init_arg(_Value):
 
     def _put(self, out: _Out) -> None:
         gss_token: _Buffer = self.gss_token
-        if type(gss_token) is not bytes or len(gss_token) > 4294967295:
+        if type(gss_token) is not bytes:
             gss_token = _octets(gss_token, 4294967295)
-        out.append(_SI.pack(len(gss_token)))
+        length = len(gss_token)
+        out.append(_SI.pack(length))
         out.append(gss_token)
-        if len(gss_token) & 3:
-            out.append(_ZEROS[len(gss_token) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk = data[position:end]
@@ -188,28 +192,31 @@ class rpc_gss_init_res(_Value):
 
     def _put(self, out: _Out) -> None:
         handle: _Buffer = self.handle
-        if type(handle) is not bytes or len(handle) > 4294967295:
+        if type(handle) is not bytes:
             handle = _octets(handle, 4294967295)
-        out.append(_SI.pack(len(handle)))
+        length = len(handle)
+        out.append(_SI.pack(length))
         out.append(handle)
-        if len(handle) & 3:
-            out.append(_ZEROS[len(handle) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         gss_token: _Buffer = self.gss_token
-        if type(gss_token) is not bytes or len(gss_token) > 4294967295:
+        if type(gss_token) is not bytes:
             gss_token = _octets(gss_token, 4294967295)
-        out.append(_SI4.pack(self.gss_major, self.gss_minor, self.seq_window, len(gss_token)))
+        length = len(gss_token)
+        out.append(_SI4.pack(self.gss_major, self.gss_minor, self.seq_window, length))
         out.append(gss_token)
-        if len(gss_token) & 3:
-            out.append(_ZEROS[len(gss_token) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk = data[position:end]
@@ -221,7 +228,7 @@ class rpc_gss_init_res(_Value):
                 raise _bad_padding(end)
         (value.gss_major, value.gss_minor, value.seq_window, length) = _SI4.unpack_from(data, position)
         position += 16
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk_2 = data[position:end]
@@ -264,28 +271,31 @@ class rpc_gss_integ_data(_Value):
 
     def _put(self, out: _Out) -> None:
         databody_integ: _Buffer = self.databody_integ
-        if type(databody_integ) is not bytes or len(databody_integ) > 4294967295:
+        if type(databody_integ) is not bytes:
             databody_integ = _octets(databody_integ, 4294967295)
-        out.append(_SI.pack(len(databody_integ)))
+        length = len(databody_integ)
+        out.append(_SI.pack(length))
         out.append(databody_integ)
-        if len(databody_integ) & 3:
-            out.append(_ZEROS[len(databody_integ) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         checksum: _Buffer = self.checksum
-        if type(checksum) is not bytes or len(checksum) > 4294967295:
+        if type(checksum) is not bytes:
             checksum = _octets(checksum, 4294967295)
-        out.append(_SI.pack(len(checksum)))
+        length = len(checksum)
+        out.append(_SI.pack(length))
         out.append(checksum)
-        if len(checksum) & 3:
-            out.append(_ZEROS[len(checksum) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk = data[position:end]
@@ -297,7 +307,7 @@ class rpc_gss_integ_data(_Value):
                 raise _bad_padding(end)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk_2 = data[position:end]
@@ -319,21 +329,23 @@ class rpc_gss_priv_data(_Value):
 
     def _put(self, out: _Out) -> None:
         databody_priv: _Buffer = self.databody_priv
-        if type(databody_priv) is not bytes or len(databody_priv) > 4294967295:
+        if type(databody_priv) is not bytes:
             databody_priv = _octets(databody_priv, 4294967295)
-        out.append(_SI.pack(len(databody_priv)))
+        length = len(databody_priv)
+        out.append(_SI.pack(length))
         out.append(databody_priv)
-        if len(databody_priv) & 3:
-            out.append(_ZEROS[len(databody_priv) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk = data[position:end]

@@ -61,21 +61,25 @@ class reauth_ticket(_Value):
 
     def _put(self, out: _Out) -> None:
         sealed: _Buffer = self.sealed
-        if type(sealed) is not bytes or len(sealed) > 1024:
+        if type(sealed) is not bytes:
             sealed = _octets(sealed, 1024)
-        out.append(_SI2.pack(self.key_index, len(sealed)))
+        length = len(sealed)
+        if length > 1024:
+            raise _too_many(length, 1024)
+        out.append(_SI2.pack(self.key_index, length))
         out.append(sealed)
-        if len(sealed) & 3:
-            out.append(_ZEROS[len(sealed) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (value.key_index, length) = _SI2.unpack_from(data, position)
         position += 8
-        if length > 1024 or length > len(data) - position:
+        if length > 1024 or length > size - position:
             raise _overrun(data, position - 4, length, 1024)
         end = position + length
         chunk = data[position:end]
@@ -129,12 +133,13 @@ class reauth_grant_covered(_Value):
 
     def _put(self, out: _Out) -> None:
         handle: _Buffer = self.handle
-        if type(handle) is not bytes or len(handle) > 4294967295:
+        if type(handle) is not bytes:
             handle = _octets(handle, 4294967295)
-        out.append(_SI.pack(len(handle)))
+        length = len(handle)
+        out.append(_SI.pack(length))
         out.append(handle)
-        if len(handle) & 3:
-            out.append(_ZEROS[len(handle) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         out.append(_SI.pack(self.seq_window))
         self.ticket._put(out)
         out.append(_SI.pack(self.lifetime))
@@ -142,11 +147,12 @@ class reauth_grant_covered(_Value):
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > len(data) - position:
+        if length > size - position:
             raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
         chunk = data[position:end]
@@ -187,16 +193,20 @@ class reauth_request(_Value):
         out.append(_S32sI.pack(client_nonce, len(suites)))
         out.append(_pack_many(f">{len(suites)}I", *suites))
         client_share: _Buffer = self.client_share
-        if type(client_share) is not bytes or len(client_share) > 32:
+        if type(client_share) is not bytes:
             client_share = _octets(client_share, 32)
-        out.append(_SI.pack(len(client_share)))
+        length = len(client_share)
+        if length > 32:
+            raise _too_many(length, 32)
+        out.append(_SI.pack(length))
         out.append(client_share)
-        if len(client_share) & 3:
-            out.append(_ZEROS[len(client_share) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         cursor.position = position
@@ -204,13 +214,13 @@ class reauth_request(_Value):
         position = cursor.position
         (value.client_nonce, count) = _S32sI.unpack_from(data, position)
         position += 36
-        if count > 8 or count * 4 > len(data) - position:
+        if count > 8 or count * 4 > size - position:
             raise _overrun(data, position - 4, count, 8)
         value.suites = list(_unpack_from(f">{count}I", data, position))
         position += count * 4
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 32 or length > len(data) - position:
+        if length > 32 or length > size - position:
             raise _overrun(data, position - 4, length, 32)
         end = position + length
         chunk = data[position:end]
@@ -245,12 +255,15 @@ class reauth_arg(_Value):
         out.append(_S32sI.pack(client_nonce, len(suites)))
         out.append(_pack_many(f">{len(suites)}I", *suites))
         client_share: _Buffer = self.client_share
-        if type(client_share) is not bytes or len(client_share) > 32:
+        if type(client_share) is not bytes:
             client_share = _octets(client_share, 32)
-        out.append(_SI.pack(len(client_share)))
+        length = len(client_share)
+        if length > 32:
+            raise _too_many(length, 32)
+        out.append(_SI.pack(length))
         out.append(client_share)
-        if len(client_share) & 3:
-            out.append(_ZEROS[len(client_share) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         authenticator = self.authenticator
         if type(authenticator) is not bytes or len(authenticator) != 32:
             authenticator = _octets_exactly(authenticator, 32)
@@ -259,6 +272,7 @@ class reauth_arg(_Value):
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         cursor.position = position
@@ -266,13 +280,13 @@ class reauth_arg(_Value):
         position = cursor.position
         (value.client_nonce, count) = _S32sI.unpack_from(data, position)
         position += 36
-        if count > 8 or count * 4 > len(data) - position:
+        if count > 8 or count * 4 > size - position:
             raise _overrun(data, position - 4, count, 8)
         value.suites = list(_unpack_from(f">{count}I", data, position))
         position += count * 4
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 32 or length > len(data) - position:
+        if length > 32 or length > size - position:
             raise _overrun(data, position - 4, length, 32)
         end = position + length
         chunk = data[position:end]
@@ -300,31 +314,38 @@ class reauth_accept(_Value):
 
     def _put(self, out: _Out) -> None:
         handle: _Buffer = self.handle
-        if type(handle) is not bytes or len(handle) > 64:
+        if type(handle) is not bytes:
             handle = _octets(handle, 64)
-        out.append(_SI.pack(len(handle)))
+        length = len(handle)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(handle)
-        if len(handle) & 3:
-            out.append(_ZEROS[len(handle) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         server_nonce = self.server_nonce
         if type(server_nonce) is not bytes or len(server_nonce) != 32:
             server_nonce = _octets_exactly(server_nonce, 32)
         server_share: _Buffer = self.server_share
-        if type(server_share) is not bytes or len(server_share) > 32:
+        if type(server_share) is not bytes:
             server_share = _octets(server_share, 32)
-        out.append(_SI2_32sI.pack(self.seq_window, self.suite, server_nonce, len(server_share)))
+        length = len(server_share)
+        if length > 32:
+            raise _too_many(length, 32)
+        out.append(_SI2_32sI.pack(self.seq_window, self.suite, server_nonce, length))
         out.append(server_share)
-        if len(server_share) & 3:
-            out.append(_ZEROS[len(server_share) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk = data[position:end]
@@ -336,7 +357,7 @@ class reauth_accept(_Value):
                 raise _bad_padding(end)
         (value.seq_window, value.suite, value.server_nonce, length) = _SI2_32sI.unpack_from(data, position)
         position += 44
-        if length > 32 or length > len(data) - position:
+        if length > 32 or length > size - position:
             raise _overrun(data, position - 4, length, 32)
         end = position + length
         chunk_2 = data[position:end]
@@ -407,26 +428,31 @@ class reauth_state(_Value):
         if type(session_key) is not bytes or len(session_key) != 32:
             session_key = _octets_exactly(session_key, 32)
         principal: _Buffer = self.principal
-        if type(principal) is not bytes or len(principal) > 1000:
+        if type(principal) is not bytes:
             principal = _octets(principal, 1000)
-        out.append(_SI_32sI.pack(self.format, session_key, len(principal)))
+        length = len(principal)
+        if length > 1000:
+            raise _too_many(length, 1000)
+        out.append(_SI_32sI.pack(self.format, session_key, length))
         out.append(principal)
-        if len(principal) & 3:
-            out.append(_ZEROS[len(principal) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         display = self.display.encode("utf-8", "surrogateescape")
-        if len(display) > 1000:
-            raise _too_many(len(display), 1000)
-        out.append(_SI.pack(len(display)))
+        length = len(display)
+        if length > 1000:
+            raise _too_many(length, 1000)
+        out.append(_SI.pack(length))
         out.append(display)
-        if len(display) & 3:
-            out.append(_ZEROS[len(display) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         mechanism = self.mechanism.encode("utf-8", "surrogateescape")
-        if len(mechanism) > 64:
-            raise _too_many(len(mechanism), 64)
-        out.append(_SI.pack(len(mechanism)))
+        length = len(mechanism)
+        if length > 64:
+            raise _too_many(length, 64)
+        out.append(_SI.pack(length))
         out.append(mechanism)
-        if len(mechanism) & 3:
-            out.append(_ZEROS[len(mechanism) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         acceptor = self.acceptor
         if type(acceptor) is not bytes or len(acceptor) != 32:
             acceptor = _octets_exactly(acceptor, 32)
@@ -434,21 +460,25 @@ class reauth_state(_Value):
         if type(chain) is not bytes or len(chain) != 16:
             chain = _octets_exactly(chain, 16)
         application: _Buffer = self.application
-        if type(application) is not bytes or len(application) > 256:
+        if type(application) is not bytes:
             application = _octets(application, 256)
-        out.append(_S32sIQ2_16sI.pack(acceptor, self.flags, self.established, self.expiry, chain, len(application)))
+        length = len(application)
+        if length > 256:
+            raise _too_many(length, 256)
+        out.append(_S32sIQ2_16sI.pack(acceptor, self.flags, self.established, self.expiry, chain, length))
         out.append(application)
-        if len(application) & 3:
-            out.append(_ZEROS[len(application) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (value.format, value.session_key, length) = _SI_32sI.unpack_from(data, position)
         position += 40
-        if length > 1000 or length > len(data) - position:
+        if length > 1000 or length > size - position:
             raise _overrun(data, position - 4, length, 1000)
         end = position + length
         chunk = data[position:end]
@@ -460,7 +490,7 @@ class reauth_state(_Value):
                 raise _bad_padding(end)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 1000 or length > len(data) - position:
+        if length > 1000 or length > size - position:
             raise _overrun(data, position - 4, length, 1000)
         end = position + length
         chunk_2 = data[position:end]
@@ -472,7 +502,7 @@ class reauth_state(_Value):
                 raise _bad_padding(end)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > len(data) - position:
+        if length > 64 or length > size - position:
             raise _overrun(data, position - 4, length, 64)
         end = position + length
         chunk_3 = data[position:end]
@@ -491,7 +521,7 @@ class reauth_state(_Value):
             length,
         ) = _S32sIQ2_16sI.unpack_from(data, position)
         position += 72
-        if length > 256 or length > len(data) - position:
+        if length > 256 or length > size - position:
             raise _overrun(data, position - 4, length, 256)
         end = position + length
         chunk_4 = data[position:end]

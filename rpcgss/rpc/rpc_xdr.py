@@ -78,21 +78,25 @@ class opaque_auth(_Value):
 
     def _put(self, out: _Out) -> None:
         body: _Buffer = self.body
-        if type(body) is not bytes or len(body) > 400:
+        if type(body) is not bytes:
             body = _octets(body, 400)
-        out.append(_SI2.pack(self.flavor, len(body)))
+        length = len(body)
+        if length > 400:
+            raise _too_many(length, 400)
+        out.append(_SI2.pack(self.flavor, length))
         out.append(body)
-        if len(body) & 3:
-            out.append(_ZEROS[len(body) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (value.flavor, length) = _SI2.unpack_from(data, position)
         position += 8
-        if length > 400 or length > len(data) - position:
+        if length > 400 or length > size - position:
             raise _overrun(data, position - 4, length, 400)
         end = position + length
         chunk = data[position:end]
@@ -548,12 +552,13 @@ class authsys_parms(_Value):
 
     def _put(self, out: _Out) -> None:
         machinename = self.machinename.encode("utf-8", "surrogateescape")
-        if len(machinename) > 255:
-            raise _too_many(len(machinename), 255)
-        out.append(_SI2.pack(self.stamp, len(machinename)))
+        length = len(machinename)
+        if length > 255:
+            raise _too_many(length, 255)
+        out.append(_SI2.pack(self.stamp, length))
         out.append(machinename)
-        if len(machinename) & 3:
-            out.append(_ZEROS[len(machinename) & 3])
+        if length & 3:
+            out.append(_ZEROS[length & 3])
         gids = self.gids
         if len(gids) > 16:
             raise _too_many(len(gids), 16)
@@ -563,11 +568,12 @@ class authsys_parms(_Value):
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
         data = cursor.data
+        size = len(data)
         position = cursor.position
         value = _new(cls)
         (value.stamp, length) = _SI2.unpack_from(data, position)
         position += 8
-        if length > 255 or length > len(data) - position:
+        if length > 255 or length > size - position:
             raise _overrun(data, position - 4, length, 255)
         end = position + length
         chunk = data[position:end]
@@ -579,7 +585,7 @@ class authsys_parms(_Value):
                 raise _bad_padding(end)
         (value.uid, value.gid, count) = _SI3.unpack_from(data, position)
         position += 12
-        if count > 16 or count * 4 > len(data) - position:
+        if count > 16 or count * 4 > size - position:
             raise _overrun(data, position - 4, count, 16)
         value.gids = list(_unpack_from(f">{count}I", data, position))
         position += count * 4
