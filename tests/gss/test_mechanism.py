@@ -107,6 +107,18 @@ def test_wrap_that_does_not_encrypt_fails(acceptor: GssapiAcceptor, monkeypatch:
         ours.protection().wrap(b"secret")
 
 
+def test_another_quality_of_protection_is_not_taken(acceptor: GssapiAcceptor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours is always 0; whoever uses another may use one that protects less (RFC 2203, 5.3.3.1)."""
+    ours, theirs = (end.protection() for end in made(acceptor, demands()))
+    mic, token = ours.mic(b"x"), ours.wrap(b"x")
+    monkeypatch.setattr("rpcgss.gss.mechanism._verify_mic", lambda *_: 1)
+    with pytest.raises(BadMic, match="quality"):
+        theirs.verify_mic(b"x", mic)
+    monkeypatch.setattr("rpcgss.gss.mechanism._unwrap", lambda *_: raw.named_tuples.UnwrapResult(b"x", True, 1))
+    with pytest.raises(BadWrap, match="quality"):
+        theirs.unwrap(token)
+
+
 def test_without_mutual_authentication(acceptor: GssapiAcceptor) -> None:
     ours, theirs = made(acceptor, demands(mutual=False))
     assert GssFlag.MUTUAL not in ours.flags
