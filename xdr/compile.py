@@ -6,7 +6,7 @@ from .emit import emit
 from .model import Module
 from .parse import parse
 from .resolve import resolve
-from .source import Source, read_source, source_from_text
+from .source import CompileError, Source, read_source, source_from_text
 
 
 def compile_file(
@@ -26,4 +26,7 @@ def compile_text(text: str, file: str = "text.x") -> str:
 
 def understood(source: Source) -> Module:
     """The meaning of a source. Raises ``CompileError``."""
-    return resolve(parse(source), source)
+    try:
+        return resolve(parse(source), source)
+    except RecursionError:
+        raise CompileError([source.diagnostic("definitions are nested too deep", source.place(1, 1))]) from None

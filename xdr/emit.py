@@ -105,7 +105,7 @@ class _Emitter:
 
     def _constant(self, name: str, value: int | str) -> None:
         kind = "int" if isinstance(value, int) else "str"
-        literal = str(value) if isinstance(value, int) else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        literal = str(value) if isinstance(value, int) else _quoted(value)
         self._space(0)
         self.lines.append(f"{self.names[name]}: Final[{kind}] = {literal}")
 
@@ -585,3 +585,8 @@ class _Emitter:
 
 def _method(procedure: ProcedureDefinition) -> str:
     return field_name(procedure.name)
+
+
+def _quoted(text: str) -> str:
+    """A string literal, in ASCII whatever the file held."""
+    return '"' + ascii(text)[1:-1].replace("\\'", "'").replace('"', '\\"') + '"'

@@ -71,7 +71,8 @@ class Source:
             file, number = self.origins[-1]
             return Place(file, number, len(self.files[file][number - 1]) + 1)
         file, number = self.origins[line - 1]
-        return Place(file, number, column)
+        # Macros may have made the line longer than it is in the file.
+        return Place(file, number, min(column, len(self.files[file][number - 1]) + 1))
 
     def diagnostic(self, problem: str, place: Place) -> Diagnostic:
         """A diagnostic that shows the line."""
@@ -118,6 +119,7 @@ class _Reader:
         self.macros = macros
         self.depth = 0
         self.branches: list[_Branch] = []
+        self.at = Place("", 1, 1)
 
     def read(self, path: Path, at: Place | None) -> None:
         try:
@@ -138,6 +140,7 @@ class _Reader:
         while number < len(clean):
             number += 1
             line = clean[number - 1]
+            self.at = Place(file, number, 1)
             if (directive := _DIRECTIVE.match(line)) is None or line.lstrip().startswith("#["):
                 on = all(branch.on for branch in self.branches)
                 self._keep(self._expanded(line) if on else "", file, number)
@@ -185,7 +188,7 @@ class _Reader:
                 return name
             body = self._expanded(self.macros[name], hidden | {name})
             if len(body) > MAX_EXPANSION:
-                raise ValueError(f"macro {name} grows too long")
+                raise self._wrong(f"macro {name} grows longer than {MAX_EXPANSION} characters", self.at)
             number = _evaluate(body)
             return body if number is None else str(number)
 

@@ -72,6 +72,8 @@ REFUSED = [
     ("#define F(x) x\n", ["f.x:1:1: expected a macro without arguments"]),
     ("#if f(\n#endif\n", ["f.x:1:1: expected a condition of numbers, names and defined()"]),
     ('#include "nowhere.x"\n', ["f.x:1:1: cannot find nowhere.x (looked in .)"]),
+    ("#define LONG 1 2 3 4 5 6 7 8 9\nconst X = LONG;", ["f.x:2:13: expected ';', found '2'"]),
+    ("#define A BBBBBBBB\n#define D A A A\nconst X = D;", ["f.x:3:13: expected ';', found 'BBBBBBBB'"]),
     ("#frobnicate\n", ["f.x:1:1: expected a preprocessor line, not #frobnicate"]),
     ("#error no good\n", ["f.x:1:1: #error no good"]),
 ]  # fmt: skip
@@ -111,6 +113,19 @@ def test_a_file_with_a_hole_compiles_or_is_refused(data: st.DataObject) -> None:
         compile_text(TEXT[:start] + TEXT[end:])
     except CompileError as error:
         assert error.diagnostics  # noqa: PT017
+
+
+def test_macros_and_nesting_have_limits() -> None:
+    growing = "#define M0 x x x x\n" + "".join(f"#define M{n} {f'M{n - 1} ' * 8}\n" for n in range(1, 30))
+    with pytest.raises(CompileError, match=r"f\.x:31:1: macro M\d+ grows longer than"):
+        compile_text(growing + "const A = M29;", "f.x")
+    with pytest.raises(CompileError, match="nested too deep"):
+        compile_text("struct s { " + "struct { " * 5000 + "int x; " + "} y; " * 5000 + "};")
+
+
+def test_strings_are_quoted() -> None:
+    text = r"""const A = "it's \"here\" \\ é";"""
+    assert module(text, "quoted").A == 'it\'s "here" \\ é'
 
 
 def test_same_text_same_module() -> None:
