@@ -206,7 +206,8 @@ class NfsClient:
     # changes
 
     async def create(self, directory: Node, name: str) -> Node:
-        """A new, empty file that did not exist (EXCLUSIVE, RFC 1813, 3.3.8); its mode is the server's choice."""
+        """A new, empty file that did not exist (EXCLUSIVE, RFC 1813, 3.3.8). Its mode is the server's choice, and its
+        times may be nothing of the kind: some servers keep the verifier there. `set_attributes` has to follow."""
         path = directory.child_path(name)
         how = nfs3.createhow3_EXCLUSIVE(secrets.token_bytes(8))
         argument = nfs3.CREATE3args(nfs3.diropargs3(directory.handle, name), how)
@@ -314,17 +315,17 @@ class NfsClient:
         return there is not None and there.same_as(node)
 
 
-def new_attributes(*, mode: int | None = None, mtime: nfs3.nfstime3 | None = None) -> nfs3.sattr3:
-    """What SETATTR, MKDIR and SYMLINK are to set: nothing, or the permission bits and the time of modification."""
+def new_attributes(*, mode: int | None = None, mtime: nfs3.nfstime3 | None = None, times: bool = False) -> nfs3.sattr3:
+    """What SETATTR, MKDIR and SYMLINK are to set: nothing, or the permission bits and the time of modification. With
+    `times`, those that are not given become the server's present."""
+    other = nfs3.time_how.SET_TO_SERVER_TIME if times else nfs3.time_how.DONT_CHANGE
     return nfs3.sattr3(
         mode=nfs3.set_mode3_default(False) if mode is None else nfs3.set_mode3_TRUE(mode),
         uid=nfs3.set_uid3_default(False),
         gid=nfs3.set_gid3_default(False),
         size=nfs3.set_size3_default(False),
-        atime=nfs3.set_atime_default(nfs3.time_how.DONT_CHANGE),
-        mtime=nfs3.set_mtime_default(nfs3.time_how.DONT_CHANGE)
-        if mtime is None
-        else nfs3.set_mtime_SET_TO_CLIENT_TIME(mtime),
+        atime=nfs3.set_atime_default(other),
+        mtime=nfs3.set_mtime_default(other) if mtime is None else nfs3.set_mtime_SET_TO_CLIENT_TIME(mtime),
     )
 
 

@@ -112,7 +112,7 @@ class Copier:
         it was, and the unfinished file is removed if the server can be reached within CLEANING_SECONDS."""
         with opened(source) as (descriptor, status):
             self.observer.expect(status.st_size)
-            attributes = new_attributes(mode=status.st_mode & 0o777, mtime=self._mtime(status))
+            attributes = new_attributes(mode=status.st_mode & 0o777, mtime=self._mtime(status), times=True)
 
             async def make(directory: Node, name: str) -> Node:
                 node = await self.client.create(directory, name)

@@ -15,6 +15,7 @@ from rpcgss.rpc.errors import OutcomeUnknown
 A = TypeVar("A")
 R = TypeVar("R")
 FSID = 7
+PRESENT = (1_600_000_000, 0)
 
 
 @dataclass
@@ -140,6 +141,8 @@ class FakeNfs:
             inode.mode = arg.new_attributes.mode.mode
         if isinstance(arg.new_attributes.mtime, nfs3.set_mtime_SET_TO_CLIENT_TIME):
             inode.mtime = (arg.new_attributes.mtime.mtime.seconds, arg.new_attributes.mtime.mtime.nseconds)
+        elif arg.new_attributes.mtime.set_it == nfs3.time_how.SET_TO_SERVER_TIME:
+            inode.mtime = PRESENT
         return nfs3.SETATTR3resok(no_wcc())
 
     def NFSPROC3_LOOKUP(self, arg: nfs3.LOOKUP3args) -> object:
@@ -178,6 +181,8 @@ class FakeNfs:
         if inode is None:
             inode = self.add(directory, arg.where.name, ftype3.NF3REG)
             inode.verifier = arg.how.verf
+            # Real servers do keep it there, until a SETATTR comes (RFC 1813, 3.3.8).
+            inode.mtime = int.from_bytes(arg.how.verf[:4]), 0
         return nfs3.CREATE3resok(self.maybe_handle(inode), self.maybe(inode), no_wcc())
 
     def NFSPROC3_MKDIR(self, arg: nfs3.MKDIR3args) -> object:

@@ -13,7 +13,7 @@ from examples.nfs.copy import Copier, Observer
 from examples.nfs.failures import DataLost, NfsStatusError, WrongKindOfFile
 from examples.nfs.nfs3_xdr import nfsstat3
 from examples.nfs.transfer import download
-from tests.nfs.fake_server import FakeCall, FakeNfs
+from tests.nfs.fake_server import PRESENT, FakeCall, FakeNfs
 
 DATA = bytes(range(256)) * 100
 BLOCK = 1000
@@ -83,6 +83,15 @@ async def test_put(scene: Scene, tmp_path: Path, size: int, most_write: int) -> 
     assert inode.mtime == (1_234_567_890, 7)
     assert list(scene.fake.root.children) == ["file"]
     assert (scene.notes.octets, scene.notes.expected, scene.notes.done) == (size, size, 1)
+
+
+async def test_an_empty_file_is_as_old_as_it_is(scene: Scene, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.touch()
+    await scene.copier.put_file(source, (scene.root, "file"))
+    inode = scene.fake.at("file")
+    assert inode is not None
+    assert inode.mtime == PRESENT
 
 
 async def test_many_writes_are_in_flight(scene: Scene, tmp_path: Path) -> None:
