@@ -21,11 +21,19 @@ demo: setup ## The whole story in a throwaway Kerberos realm: NFS copies while t
 	@$(PY) -m examples.demo
 
 .PHONY: test
-test: setup ## Run all tests (make test ARGS="-k window" for some)
+test: setup-test ## Run all tests (make test ARGS="-k window" for some)
 	@$(PY) -m pytest $(ARGS)
 
+.PHONY: setup-test setup-interop
+setup-test setup-interop: setup-%:
+	@PYTHON='$(PYTHON)' tools/setup $*
+
+.PHONY: interop
+interop: setup-interop ## Run the tests against other implementations (needs root or sudo, for a network of its own)
+	@tools/box env PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -p no:cacheprovider -m "peers or not peers" $(or $(ARGS),tests/interop)
+
 .PHONY: coverage
-coverage: setup ## Run all tests and report branch coverage of the files without I/O
+coverage: setup-test ## Run all tests and report branch coverage of the files without I/O
 	@$(PY) -m coverage run -m pytest $(ARGS)
 	@$(PY) -m coverage report
 
