@@ -34,6 +34,7 @@ IO_MODULES = ("trio", "asyncio", "select", "selectors", "socket", "ssl")
 IO_ALLOWED = (
     "rpcgss.rpc.work",  # runs what blocks in threads
     "rpcgss.rpc.pending",  # a mailbox, and whoever waits before it
+    "rpcgss.rpc.link",
     "rpcgss.rpc.client",
     "rpcgss.rpc.places",  # a queue of connections before the calls they may make
     "rpcgss.rpc.server",

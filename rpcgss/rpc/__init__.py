@@ -3,7 +3,7 @@
 Each module imports only from those before it in `READING_ORDER`. Nothing here knows RPCSEC_GSS: flavors are objects.
 """
 
-from rpcgss.rpc.client import BackOff, Client, ClientCounters, open_client
+from rpcgss.rpc.client import Client, open_client
 from rpcgss.rpc.errors import (
     AuthenticationFailed,
     AuthRefused,
@@ -37,9 +37,23 @@ from rpcgss.rpc.flavors import (
     ServerFlavor,
     UnixIdentity,
 )
+from rpcgss.rpc.link import BackOff, ClientCounters
 from rpcgss.rpc.server import Call, Policy, Server, ServerCounters, stopping_on_signals
 
-READING_ORDER = ("rpc_xdr", "errors", "messages", "quiet", "work", "flavors", "pending", "client", "places", "server")
+READING_ORDER = (
+    "rpc_xdr",
+    "errors",
+    "messages",
+    "quiet",
+    "work",
+    "flavors",
+    "pending",
+    "link",
+    "conversation",
+    "client",
+    "places",
+    "server",
+)
 
 __all__ = [
     "AcceptNone",

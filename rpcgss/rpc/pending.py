@@ -1,6 +1,9 @@
-"""A call that waits: its xid's entry, owned by the task that waits, and its mailbox."""
+"""Calls that wait: the table of xids, and for each its entry, owned by the task that waits, with its mailbox."""
 
+import secrets
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
@@ -58,3 +61,41 @@ class PendingCall:
     def _abort(self, _: object) -> trio.lowlevel.Abort:
         self._task = None
         return trio.lowlevel.Abort.SUCCEEDED
+
+
+class PendingCalls:
+    """The xids in use. Each is taken for a block, and given back on every way out of it."""
+
+    def __init__(self) -> None:
+        self._calls: Final[dict[int, PendingCall]] = {}
+        self._xid = secrets.randbits(32)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @contextmanager
+    def new(self) -> Iterator[tuple[int, PendingCall]]:
+        """An xid that nobody else uses, and its entry."""
+        xid = self._free_xid()
+        pending = self._calls[xid] = PendingCall()
+        try:
+            yield xid, pending
+        finally:
+            del self._calls[xid]
+
+    def find(self, xid: int | None, serial: int) -> PendingCall | None:
+        """Who waits for a reply to `xid` on connection `serial`."""
+        pending = None if xid is None else self._calls.get(xid)
+        return pending if pending is not None and pending.serial == serial else None
+
+    def lose(self, serial: int) -> None:
+        """Tell all who wait on connection `serial` that it has gone."""
+        for pending in self._calls.values():
+            if pending.serial == serial:
+                pending.post(LOST)
+
+    def _free_xid(self) -> int:
+        while True:
+            self._xid = (self._xid + 1) & 0xFFFFFFFF
+            if self._xid not in self._calls:
+                return self._xid

@@ -23,7 +23,7 @@ from rpcgss.rpc import (
     open_client,
     stopping_on_signals,
 )
-from rpcgss.rpc.client import MAX_FAULTS
+from rpcgss.rpc.conversation import MAX_FAULTS
 from rpcgss.rpc.flavors import Answer, Connection, Link, Session
 from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall, encode_success, parse_call_untrusted
 from rpcgss.rpc.rpc_xdr import opaque_auth

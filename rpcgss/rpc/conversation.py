@@ -1,0 +1,172 @@
+"""One call on its way to an outcome, over as many transmissions and connections as it takes."""
+
+import logging
+from typing import Final
+
+from rpcgss.rpc.errors import (
+    AuthRefused,
+    BadReply,
+    BadVerifier,
+    ConnectionLost,
+    GarbageArguments,
+    NotExecuted,
+    OutcomeUnknown,
+    ProcedureUnavailable,
+    ProgramMismatch,
+    ProgramUnavailable,
+    Refusal,
+    ServerFault,
+)
+from rpcgss.rpc.flavors import ClientFlavor, Transmission
+from rpcgss.rpc.link import ChannelLink, ClientCounters, Connector
+from rpcgss.rpc.messages import AcceptedReply, CallHeader, DeniedReply
+from rpcgss.rpc.pending import PendingCall
+from rpcgss.rpc.quiet import QuietLog
+from rpcgss.rpc.rpc_xdr import accept_stat
+from xdr import Buffer
+
+MAX_REFUSALS: Final = 64
+"""Denials after which a call is not sent again: they are not authenticated, so the work that they cause is bounded."""
+MAX_FAULTS: Final = 8
+"""Connections that may break the rules under one call before it fails; one or two may be a server that starts up."""
+MAX_TRANSMISSIONS: Final = 8
+"""Transmissions of one call whose late replies are still understood."""
+
+_log = QuietLog(logging.getLogger(__name__))
+
+
+class Conversation:
+    """A call: `name` is its procedure's, `pending` its entry in the table of xids.
+
+    idempotent -- it may be sent again after a connection was lost on which it had been sent as a whole
+    """
+
+    def __init__(
+        self,
+        name: str,
+        header: CallHeader,
+        arguments: Buffer,
+        pending: PendingCall,
+        *,
+        idempotent: bool,
+        flavor: ClientFlavor,
+        connector: Connector,
+        counters: ClientCounters,
+    ) -> None:
+        self._name: Final = name
+        self._header: Final = header
+        self._arguments: Final = arguments
+        self._pending: Final = pending
+        self._idempotent: Final = idempotent
+        self._flavor: Final = flavor
+        self._connector: Final = connector
+        self._counters: Final = counters
+        self._transmissions: Final[list[Transmission]] = []
+        self._refusals = 0
+        self._faults = 0
+
+    async def run(self) -> Buffer:
+        """The results, unprotected. Raises `Refusal` and `CallFailed`. Cancelled: nobody waits for replies any more."""
+        try:
+            while True:
+                link = await self._connector.connected()
+                self._pending.serial = link.serial
+                try:
+                    await self._transmit(link)
+                except ConnectionLost:
+                    if link.alive:
+                        raise  # it is not the connection
+                    self._leave(link)
+                    continue
+                results = await self._outcome(link)
+                if results is not None:
+                    return results
+        finally:
+            for transmission in self._transmissions:
+                transmission.finished()
+
+    async def _transmit(self, link: ChannelLink) -> None:
+        transmission = await self._flavor.transmit(self._header, self._arguments, link)
+        self._transmissions.append(transmission)
+        if len(self._transmissions) > MAX_TRANSMISSIONS:
+            self._transmissions.pop(0).finished()
+        self._counters.transmissions += 1
+        await link.send(transmission.chunks)
+
+    async def _outcome(self, link: ChannelLink) -> Buffer | None:
+        """What became of the last transmission: results, or None if the call is to be sent again."""
+        while True:
+            mail = await self._pending.next()
+            match mail:
+                case AcceptedReply():
+                    results = await self._open(mail)
+                    if results is not None:
+                        return results
+                case DeniedReply(refusal=AuthRefused() as refusal):
+                    await self._refused(refusal, link)
+                    return None
+                case DeniedReply(refusal=refusal):
+                    raise _received(refusal)
+                case BadReply():
+                    raise mail
+                case _:  # LOST
+                    if not self._idempotent:
+                        raise OutcomeUnknown(f"{self._name}: {link.trouble}; the call may have been executed")
+                    self._leave(link)
+                    return None
+
+    async def _open(self, reply: AcceptedReply) -> Buffer | None:
+        """The results in a reply; None: it answers none of our transmissions."""
+        for transmission in reversed(self._transmissions):
+            try:
+                results = await transmission.open(reply)
+            except BadVerifier:
+                continue
+            if reply.stat is not accept_stat.SUCCESS:
+                raise _received(_refusal(reply))
+            return results
+        self._counters.bad_replies += 1
+        _log.warning("%s: dropped a reply whose verifier is wrong", self._name)
+        return None
+
+    async def _refused(self, refusal: AuthRefused, link: ChannelLink) -> None:
+        """Return if the call is to be sent again; else raise `refusal`."""
+        self._counters.refusals += 1
+        self._refusals += 1
+        if self._refusals > MAX_REFUSALS:
+            raise _received(refusal)
+        try:
+            again = await self._flavor.refused(self._transmissions[-1], refusal, link)
+        except ConnectionLost:
+            again = True
+        if not again:
+            raise _received(refusal)
+        self._transmissions.pop().finished()
+        if not link.alive:
+            self._leave(link)
+
+    def _leave(self, link: ChannelLink) -> None:
+        """Get ready for the next connection: replies on this one, and word of its loss, are of no more use."""
+        self._faults += link.faulty
+        if self._faults >= MAX_FAULTS:
+            raise BadReply(f"{self._name}: {link.trouble}")
+        self._pending.clear()
+
+
+def _received(refusal: Refusal) -> Refusal:
+    refusal.received = True
+    return refusal
+
+
+def _refusal(reply: AcceptedReply) -> NotExecuted:
+    match reply.stat:
+        case accept_stat.PROG_UNAVAIL:
+            return ProgramUnavailable("the server does not have this program")
+        case accept_stat.PROG_MISMATCH:
+            return ProgramMismatch(*(reply.mismatch or (0, 0)))
+        case accept_stat.PROC_UNAVAIL:
+            return ProcedureUnavailable("the server does not have this procedure")
+        case accept_stat.GARBAGE_ARGS:
+            return GarbageArguments("the server could not decode the arguments")
+        case _:
+            return ServerFault("the server failed (SYSTEM_ERR)")

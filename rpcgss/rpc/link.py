@@ -1,0 +1,313 @@
+"""A client's connection: one at a time, made again whenever it is lost and a call wants one.
+
+`ChannelLink` is one connection: its reader puts each reply into the mailbox of the call that waits for its xid.
+`Connector` is the succession of them.
+"""
+
+import logging
+import math
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import trio
+
+from rpcgss.rpc.errors import BadMessage, BadReply, ConnectionLost, RpcError
+from rpcgss.rpc.flavors import Link
+from rpcgss.rpc.messages import (
+    CallHeader,
+    ReceivedReply,
+    encode_auth,
+    encode_call_header,
+    message_xid,
+    parse_reply_untrusted,
+)
+from rpcgss.rpc.pending import LOST, PendingCalls
+from rpcgss.rpc.quiet import QuietLog
+from rpcgss.rpc.rpc_xdr import opaque_auth
+from transport import Record, RecordTooLarge, TransportError
+from xdr import Buffer
+
+CONNECT_SECONDS: Final = 20.0
+"""How long one try to connect may take; a peer that accepts and then says nothing must not end all trying."""
+STABLE_SECONDS: Final = 1.0
+"""A connection that lasted for less is not made again at once, whatever came on it."""
+
+_log = QuietLog(logging.getLogger(__name__))
+
+
+class RecordChannel(Protocol):
+    """What a client needs of a connection: `transport.StreamChannel`, or something like it."""
+
+    @property
+    def peer(self) -> str: ...
+    @property
+    def reliable(self) -> bool: ...
+    @property
+    def last_received(self) -> float: ...
+    async def send(self, value: Record) -> None: ...
+    async def receive(self) -> bytes: ...
+    async def aclose(self) -> None: ...
+
+
+Connect = Callable[[], Awaitable[RecordChannel]]
+
+
+@dataclass(slots=True)
+class ClientCounters:
+    """Totals since the client was opened."""
+
+    calls: int = 0
+    transmissions: int = 0
+    connections: int = 0
+    connections_lost: int = 0
+    refusals: int = 0
+    late_replies: int = 0
+    bad_replies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff:
+    """Seconds between tries to connect: `first`, doubling up to `longest`, each shortened at random by up to a half."""
+
+    first: float = 0.05
+    longest: float = 5.0
+
+    def delay(self, failures: int, chance: random.Random) -> float:
+        """Seconds to wait after that many failures in a row; none before the first."""
+        if not failures:
+            return 0.0
+        return min(self.first * 2.0 ** min(failures - 1, 32), self.longest) * chance.uniform(0.5, 1.0)
+
+
+class ChannelLink(Link):
+    """One connection of a client.
+
+    alive   -- False once nobody is to use it any more
+    trouble -- why it ended, or will
+    faulty  -- the peer broke the rules
+    replies -- how many of them somebody waited for
+    """
+
+    def __init__(
+        self,
+        channel: RecordChannel,
+        serial: int,
+        calls: PendingCalls,
+        counters: ClientCounters,
+        lost: Callable[["ChannelLink"], None],
+    ) -> None:
+        self.serial = serial
+        self.reliable = channel.reliable
+        self.alive = True
+        self.trouble = ""
+        self.faulty = False
+        self.replies = 0
+        self._channel: Final = channel
+        self._calls: Final = calls
+        self._counters: Final = counters
+        self._lost: Final = lost
+        self._reading: Final = trio.CancelScope()
+
+    @property
+    def last_received(self) -> float:  # type: ignore[override]  # derived, not stored
+        return self._channel.last_received
+
+    async def read(self) -> None:
+        """Deliver replies until the connection ends, is given up, or this is cancelled; close it."""
+        try:
+            with self._reading:
+                await self._deliver_all()
+            self.trouble = self.trouble or "given up"
+        finally:
+            self.end()
+            await close_forcefully(self._channel)
+
+    async def send(self, chunks: list[Buffer]) -> None:
+        """Send a message. Raises `ConnectionLost`: it has not left as a whole, so nobody can act on it. Cancelled:
+        perhaps half of it has left; the channel has closed itself then, and the reader finds that out."""
+        if not self.alive:
+            raise ConnectionLost(self.trouble)
+        try:
+            await self._channel.send(chunks)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self.trouble = self.trouble or f"the connection to {self._channel.peer} broke: {reason(error)}"
+            self.abandon()
+            raise ConnectionLost(self.trouble) from error
+
+    async def exchange(
+        self,
+        program: int,
+        version: int,
+        credential: opaque_auth,
+        seal: Callable[[bytes], tuple[opaque_auth, Buffer]],
+        *,
+        timeout: float | None = None,
+    ) -> tuple[bytes, ReceivedReply]:
+        with self._calls.new() as (xid, pending):
+            pending.serial = self.serial
+            header = encode_call_header(CallHeader(xid, program, version, 0), credential)
+            verifier, body = seal(header)
+            with trio.fail_after(math.inf if timeout is None else timeout):
+                await self.send([header + encode_auth(verifier), body])
+                mail = await pending.next()
+        if mail is LOST or isinstance(mail, BadReply):
+            raise ConnectionLost(self.trouble)
+        return header, mail
+
+    def abandon(self) -> None:
+        self.trouble = self.trouble or "given up"
+        self.end()
+        self._reading.cancel()
+
+    def end(self) -> None:
+        """From now on nobody uses this connection, and all who did know. Idempotent."""
+        if self.alive:
+            self.alive = False
+            self.trouble = self.trouble or "the connection was lost"
+            self._lost(self)
+            self._calls.lose(self.serial)
+
+    async def _deliver_all(self) -> None:
+        try:
+            while True:
+                self._deliver(await self._channel.receive())
+        except trio.EndOfChannel:
+            self.trouble = f"{self._channel.peer} closed the connection"
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self.trouble = f"the connection to {self._channel.peer} broke: {reason(error)}"
+        except RecordTooLarge as error:
+            self._accuse(f"{self._channel.peer} sent {error}")
+            pending = self._calls.find(message_xid(error.beginning), self.serial)
+            if pending is not None:
+                pending.post(BadReply(self.trouble))
+        except (BadMessage, TransportError) as error:
+            self._accuse(f"{self._channel.peer} does not speak RPC: {error}")
+
+    def _accuse(self, trouble: str) -> None:
+        self.trouble = trouble
+        self.faulty = True
+        _log.warning("%s; closing the connection", trouble)
+
+    def _deliver(self, record: bytes) -> None:
+        reply = parse_reply_untrusted(record)
+        pending = self._calls.find(reply.xid, self.serial)
+        if pending is None:
+            self._counters.late_replies += 1
+        elif pending.post(reply):
+            self.replies += 1
+        else:
+            self._counters.bad_replies += 1
+
+
+class Connector:
+    """Keeps a client connected: `run` is a task of the client's, `connected` is what calls ask.
+
+    link    -- the present connection, if there is one
+    trouble -- why there is none
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        calls: PendingCalls,
+        counters: ClientCounters,
+        back_off: BackOff,
+        chance: random.Random,
+    ) -> None:
+        self.link: ChannelLink | None = None
+        self.trouble = "no connection yet"
+        self._connect: Final = connect
+        self._calls: Final = calls
+        self._counters: Final = counters
+        self._back_off: Final = back_off
+        self._chance: Final = chance
+        self._first: RecordChannel | None = None
+        self._serial = 0
+        self._wanting: Final = trio.lowlevel.ParkingLot()  # calls that wait for a connection
+        self._idle: Final = trio.lowlevel.ParkingLot()  # `run`, while nobody waits
+        self._closed = False
+
+    async def connected(self) -> ChannelLink:
+        """The present connection, waiting for one if need be. Raises `ConnectionLost` once the client is closed."""
+        while self.link is None:
+            if self._closed:
+                raise ConnectionLost("this client is closed")
+            self._idle.unpark()
+            await self._wanting.park()
+        return self.link
+
+    async def connect_first(self, seconds: float) -> None:
+        """Connect before `run` begins. Raises `ConnectionLost` if one try, `seconds` long at most, brings nothing."""
+        self._first = await self._try_to_connect(min(seconds, CONNECT_SECONDS))
+        if self._first is None:
+            raise ConnectionLost(self.trouble)
+
+    async def run(self) -> None:
+        """Connect whenever a call wants it, until cancelled."""
+        failures = 0
+        while True:
+            channel, self._first = self._first, None
+            if channel is None:
+                while not self._wanting:
+                    await self._idle.park()
+                await trio.sleep(self._back_off.delay(failures, self._chance))
+                channel = await self._try_to_connect(CONNECT_SECONDS)
+            failures += 1
+            began = trio.current_time()
+            if channel is not None and await self._use(channel):
+                failures = int(trio.current_time() - began < STABLE_SECONDS)
+
+    async def close(self) -> None:
+        """No more connections: whoever waits for one gets `ConnectionLost`. The present one ends with `run`."""
+        self._closed = True
+        if self.link is not None:
+            self.link.trouble = "this client was closed"
+        self._wanting.unpark_all()
+        if self._first is not None:
+            await close_forcefully(self._first)
+
+    async def _try_to_connect(self, seconds: float) -> RecordChannel | None:
+        channel = None
+        with trio.move_on_after(seconds) as limit:
+            try:
+                channel = await self._connect()
+            except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, TransportError, RpcError) as error:
+                self.trouble = reason(error)
+        if limit.cancelled_caught:
+            self.trouble = f"no connection within {seconds:g} s"
+        if channel is None:
+            _log.info("%s", self.trouble)
+        return channel
+
+    async def _use(self, channel: RecordChannel) -> bool:
+        """Read from a connection until it ends. True: it was of some use."""
+        self._serial += 1
+        self._counters.connections += 1
+        link = self.link = ChannelLink(channel, self._serial, self._calls, self._counters, self._lost)
+        self._wanting.unpark_all()
+        await link.read()
+        return link.replies > 0
+
+    def _lost(self, link: ChannelLink) -> None:
+        self.link = None
+        self.trouble = link.trouble
+        self._counters.connections_lost += not self._closed
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in words of the system's where it has some."""
+    if isinstance(error, OSError) and error.strerror:
+        return str(error.strerror)
+    cause = error.__cause__
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(error) or type(error).__name__
+
+
+async def close_forcefully(channel: RecordChannel) -> None:
+    """Close without waiting for anything."""
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await channel.aclose()
