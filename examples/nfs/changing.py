@@ -119,7 +119,7 @@ def setattr_(operation: Operation, argument: SETATTR3args) -> SETATTR3res:
     ):
         raise Refused(NFS3ERR_NOT_SYNC)
     _set_size(operation, node, argument.new_attributes)
-    _set_others(node, argument.new_attributes)
+    _set_others(operation, node, argument.new_attributes)
     operation.write_out(node)
     return SETATTR3res_NFS3_OK(SETATTR3resok(operation.wcc(0)))
 
@@ -129,11 +129,11 @@ def _set_size(operation: Operation, node: Node, wanted: sattr3) -> None:
         return
     if wanted.size.size > LARGEST_FILE:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-    with opened(operation, node, os.O_RDWR) as descriptor:
+    with opened(operation, node, os.O_WRONLY) as descriptor:
         os.ftruncate(descriptor, wanted.size.size)
 
 
-def _set_others(node: Node, wanted: sattr3, *, of_new: bool = False) -> None:
+def _set_others(operation: Operation, node: Node, wanted: sattr3, *, of_new: bool = False) -> None:
     """Set owner, mode and times, in this order: a change of owner clears the set-user-ID bit."""
     path = self_path(node.descriptor)
     uid = wanted.uid.uid if isinstance(wanted.uid, set_uid3_TRUE) else _UNCHANGED
@@ -143,7 +143,8 @@ def _set_others(node: Node, wanted: sattr3, *, of_new: bool = False) -> None:
         with suppress(*([PermissionError] if of_new else [])):
             os.chown(path, uid, gid)
     if isinstance(wanted.mode, set_mode3_TRUE):
-        os.chmod(path, wanted.mode.mode & _MODE_BITS)
+        with operation.files.modes:
+            os.chmod(path, wanted.mode.mode & _MODE_BITS)
     accessed, modified = _time_of(wanted.atime), _time_of(wanted.mtime)
     if accessed != _OMITTED or modified != _OMITTED:
         set_times(node.descriptor, accessed, modified)
@@ -172,7 +173,7 @@ def write(operation: Operation, argument: WRITE3args) -> WRITE3res:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     # Taken before the data are written: if a write-out fails meanwhile, the client must see that as after them.
     verifier = operation.write_verifier.value
-    with opened(operation, node, os.O_RDWR) as descriptor:
+    with opened(operation, node, os.O_WRONLY) as descriptor:
         written = _write_all(descriptor, memoryview(argument.data)[:count], argument.offset)
     if argument.stable != UNSTABLE:
         operation.write_out(node, data_only=argument.stable == DATA_SYNC)
@@ -220,10 +221,10 @@ def _created(operation: Operation, directory: Node, name: bytes, how: createhow3
 
 def _create_new(operation: Operation, directory: Node, name: bytes, wanted: sattr3) -> Node:
     """Make a file that is not there. Raises FileExistsError."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     node = _node_of_new(operation, os.open(name, flags, _FILE_MODE, dir_fd=directory.descriptor))
     _set_size(operation, node, wanted)
-    _set_others(node, wanted, of_new=True)
+    _set_others(operation, node, wanted, of_new=True)
     return node
 
 
@@ -234,7 +235,7 @@ def _node_of_new(operation: Operation, descriptor: int) -> Node:
     except BaseException:
         os.close(descriptor)
         raise
-    if not node.keep((os.O_RDWR, operation.caller.credential), descriptor):
+    if not node.keep((os.O_WRONLY, operation.caller.credential), descriptor):
         os.close(descriptor)
     return node
 
@@ -275,12 +276,12 @@ def _create_exclusive(operation: Operation, directory: Node, name: bytes, verifi
 def _make_marked(directory: Node, name: bytes, times: tuple[int, ...]) -> int:
     marks = (times[0] * 10**9, times[1] * 10**9)
     try:
-        nameless = os.open(self_path(directory.descriptor), os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, _FILE_MODE)
+        nameless = os.open(self_path(directory.descriptor), os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, _FILE_MODE)
     except OSError as problem:
         if problem.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
             raise
         # This file system has no nameless files: here a crash between two calls can leave one that bears no mark.
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(name, flags, _FILE_MODE, dir_fd=directory.descriptor)
         os.utime(descriptor, ns=marks)
         return descriptor
@@ -302,7 +303,7 @@ def mkdir(operation: Operation, argument: MKDIR3args) -> MKDIR3res:
     if isinstance(wanted.mode, set_mode3_TRUE):
         # The set-group-ID bit that comes from the directory above stays.
         wanted = replace_mode(wanted, wanted.mode.mode | node.stat().st_mode & stat.S_ISGID)
-    _set_others(node, wanted, of_new=True)
+    _set_others(operation, node, wanted, of_new=True)
     operation.saw(directory, name, node)
     operation.made_durable(node, directory)
     return MKDIR3res_NFS3_OK(MKDIR3resok(operation.handle_of_new(node), operation.attributes(node), operation.wcc(0)))

@@ -38,7 +38,7 @@ class Node:
 
     @contextmanager
     def opened(self, flags: int, credential: Credential, opener: Callable[[int, int], int] = reopen) -> Iterator[int]:
-        """A descriptor with os.O_RDONLY or os.O_RDWR, opened with the thread's present rights, `credential`'s."""
+        """A descriptor with os.O_RDONLY or os.O_WRONLY, opened with the thread's present rights, `credential`'s."""
         key = (flags, credential)
         descriptor = self._data.get(key)
         if descriptor is not None:

@@ -51,6 +51,7 @@ class FileSystem:
         self.index = Index(state / "index.sqlite", str(directory))
         self._nodes = Nodes(open_nodes, NODE_LIFETIME)
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
+        self.modes = threading.Lock()  # held by who changes the mode of a file, for good or for a moment
         descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.root = Node(_identify(descriptor), descriptor, 0.0)
         self.device = self.root.stat().st_dev

@@ -115,8 +115,16 @@ def _generation(descriptor: int) -> int:
 
 def permitted(descriptor: int, mode: int) -> bool:
     """Whether the calling thread may os.R_OK, os.W_OK or os.X_OK the object."""
-    result = _libc.syscall(_SYS_FACCESSAT2, descriptor, b"", mode, _AT_EACCESS | _AT_EMPTY_PATH)
-    return bool(result == 0)
+    try:
+        require_permission(descriptor, mode)
+    except OSError:
+        return False
+    return True
+
+
+def require_permission(descriptor: int, mode: int) -> None:
+    """Raise OSError, as opening would, if the calling thread has not all rights in `mode` to the object."""
+    _check(_libc.syscall(_SYS_FACCESSAT2, descriptor, b"", mode, _AT_EACCESS | _AT_EMPTY_PATH))
 
 
 def set_times(descriptor: int, accessed: tuple[int, int], modified: tuple[int, int]) -> None:

@@ -11,7 +11,7 @@ from examples.nfs.attributes import LONGEST_NAME, checked_name, fattr3_of, text
 from examples.nfs.descriptors import Node
 from examples.nfs.exports import Access
 from examples.nfs.identity import SERVER, acting_as
-from examples.nfs.linux import permitted, reopen, self_path
+from examples.nfs.linux import permitted, reopen, require_permission, self_path
 from examples.nfs.nfs3_xdr import (
     ACCESS3_DELETE,
     ACCESS3_EXECUTE,
@@ -138,9 +138,10 @@ def readlink(operation: Operation, argument: READLINK3args) -> READLINK3res:
 def read(operation: Operation, argument: READ3args) -> READ3res:
     node = operation.nodes[0]
     data = b""
+    room = LARGEST_FILE - argument.offset
     with opened(operation, node, os.O_RDONLY) as descriptor:
-        if argument.offset <= LARGEST_FILE - MOST_TRANSFER:
-            data = os.pread(descriptor, min(argument.count, MOST_TRANSFER), argument.offset)
+        if room > 0:
+            data = os.pread(descriptor, min(argument.count, MOST_TRANSFER, room), argument.offset)
         found = os.fstat(descriptor)
     eof = argument.offset + len(data) >= found.st_size
     return READ3res_NFS3_OK(READ3resok(operation.attributes(node), len(data), eof, data))
@@ -152,22 +153,32 @@ def opened(operation: Operation, node: Node, flags: int) -> Iterator[int]:
 
     A local program's rights are looked at when it opens a file, and what happens to the mode afterwards is all the
     same to it. NFS has no open, so the owner of a file may read and write it whatever its mode says, and who may
-    execute a file may read it, as clients need to make it so (RFC 1813, 4.4).
+    execute a file may read it, as clients need to make it so (RFC 1813, 4.4). For others each call is an open anew:
+    that a descriptor is left from an earlier call gives no rights.
     """
     if not stat.S_ISREG(node.stat().st_mode):
         raise OSError(errno.EINVAL, "no regular file")
+    _require_rights(operation, node, flags)
 
     def opener(descriptor: int, flags: int) -> int:
         try:
             return reopen(descriptor, flags)
         except PermissionError:
             if _may_nevertheless(operation, node, flags):
-                with acting_as(SERVER):
+                with acting_as(SERVER), operation.files.modes:
                     return _reopen_own(descriptor, flags)
             raise
 
     with node.opened(flags, operation.caller.credential, opener) as descriptor:
         yield descriptor
+
+
+def _require_rights(operation: Operation, node: Node, flags: int) -> None:
+    try:
+        require_permission(node.descriptor, os.R_OK if flags == os.O_RDONLY else os.W_OK)
+    except PermissionError:
+        if not _may_nevertheless(operation, node, flags):
+            raise
 
 
 def _may_nevertheless(operation: Operation, node: Node, flags: int) -> bool:
@@ -183,7 +194,8 @@ def _reopen_own(descriptor: int, flags: int) -> int:
         found = os.fstat(descriptor)
         if found.st_uid != os.geteuid():
             raise
-        # Not root, so the owner's rights must be there for the moment of opening.
+        # Not root, so the owner's rights must be there for the moment of opening. Meanwhile nobody else here may
+        # change the mode, or to put it back would undo that.
         mode = stat.S_IMODE(found.st_mode)
         os.chmod(self_path(descriptor), mode | stat.S_IRUSR | stat.S_IWUSR)
         try:

@@ -157,8 +157,11 @@ def perform(step: Step[A, R], files: FileSystem, caller: Caller, verifier: Write
     operation = Operation(files, caller, verifier)
     with operation.held:
         try:
+            # Who has no access learns nothing by the answer, and costs no search for a file.
+            _require_access(caller, Access.READ, errno.EACCES)
             _find_nodes(operation, step.handles(argument))
-            _admit(caller, step.changes)
+            if step.changes:
+                _require_access(caller, Access.WRITE, errno.EROFS)
             with _alone(operation, step.changes), acting_as(caller.credential):
                 result = step.function(operation, argument)
             for work in operation.afterwards:
@@ -178,11 +181,9 @@ def _find_nodes(operation: Operation, handles: Iterable[nfs_fh3]) -> None:
         operation.nodes.append(node)
 
 
-def _admit(caller: Caller, changes: bool) -> None:
-    if caller.access == Access.NONE:
-        raise OSError(errno.EACCES, "no access to this export")
-    if changes and caller.access != Access.WRITE:
-        raise OSError(errno.EROFS, "read-only to this principal")
+def _require_access(caller: Caller, access: Access, number: int) -> None:
+    if caller.access < access:
+        raise OSError(number, os.strerror(number))
 
 
 @contextmanager

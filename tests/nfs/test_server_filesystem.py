@@ -14,6 +14,7 @@ from examples.nfs import changing, looking
 from examples.nfs.attributes import nfstime3_of, status_of
 from examples.nfs.exports import Access
 from examples.nfs.filesystem import FileSystem
+from examples.nfs.linux import reopen
 from examples.nfs.nfs3_xdr import (
     ACCESS3_DELETE,
     ACCESS3_EXECUTE,
@@ -41,6 +42,7 @@ from examples.nfs.nfs3_xdr import (
     PATHCONF3args,
     PATHCONF3res_NFS3_OK,
     READ3args,
+    READ3res_default,
     READ3res_NFS3_OK,
     READLINK3args,
     READLINK3res_NFS3_OK,
@@ -53,6 +55,7 @@ from examples.nfs.nfs3_xdr import (
     nfs_fh3,
     nfsstat3,
     nfstime3,
+    post_op_attr_FALSE,
     post_op_attr_TRUE,
     pre_op_attr_TRUE,
     sattrguard3_TRUE,
@@ -503,6 +506,15 @@ def test_read_at_and_beyond_the_end(volume: Volume) -> None:
     assert read(2**64 - 1, 2**32 - 1) == (b"", True)
 
 
+def test_the_last_octets_of_the_largest_file(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "LARGEST_FILE", 1 << 20)
+    _, file = tree(volume)
+    volume.write(file, (1 << 20) - 3, b"end")
+    for offset in ((1 << 20) - 3, (1 << 20), (1 << 20) + 1, (1 << 64) - 1):
+        result = volume.ok(looking.READ, READ3args(file, offset, 100), READ3res_NFS3_OK).resok
+        assert (result.data, result.eof) == (b"end" if offset < 1 << 20 else b"", True)
+
+
 def test_sparse_and_large_offsets(volume: Volume) -> None:
     file = volume.create(volume.root, "f")
     far = 5 * 2**40
@@ -809,6 +821,11 @@ def test_who_has_no_access_sees_nothing(volume: Volume) -> None:
     ):
         with refuses(nfsstat3.NFS3ERR_ACCES):
             attempt()
+    failed = volume.do(looking.READ, READ3args(file, 0, 1))
+    assert isinstance(failed, READ3res_default)
+    assert failed.resfail.file_attributes == post_op_attr_FALSE()
+    with refuses(nfsstat3.NFS3ERR_ACCES):
+        volume.getattr(nfs_fh3(b"which handles there are is not told either"))
 
 
 @pytest.mark.parametrize("mode", [0o444, 0o000, 0o200])
@@ -822,6 +839,29 @@ def test_an_owner_reads_and_writes_whatever_the_mode_says(volume: Volume, mode: 
     volume.commit(file)
     assert volume.read(file) == b"abcdef"
     assert volume.getattr(file).mode == mode
+
+
+def test_modes_are_changed_by_one_at_a_time(volume: Volume, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To open a file without rights its owner gives itself some for a moment: no change of the mode may be lost."""
+    file = volume.create(volume.root, "f", attributes=sattr(mode=0o000))
+    volume.forget_open_files()
+    chmod, alone = os.chmod, list[bool]()
+
+    def observed(path: str, mode: int) -> None:
+        alone.append(volume.files.modes.locked())
+        chmod(path, mode)
+
+    def strict(descriptor: int, flags: int) -> int:
+        if not os.fstat(descriptor).st_mode & stat.S_IRUSR:
+            raise PermissionError(errno.EACCES, "as the kernel says who is not root")
+        return reopen(descriptor, flags)
+
+    monkeypatch.setattr(os, "chmod", observed)
+    monkeypatch.setattr(looking, "reopen", strict)
+    assert volume.read(file) == b""
+    volume.setattr(file, sattr(mode=0o640))
+    assert alone == [True, True, True]
+    assert volume.getattr(file).mode == 0o640
 
 
 # What a stranger can make grow

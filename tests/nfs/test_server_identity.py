@@ -102,6 +102,46 @@ def test_the_file_systems_rights_count(volume: Volume) -> None:
     assert caught.value.status is nfsstat3.NFS3ERR_ACCES
 
 
+def test_rights_that_were_taken_away_are_gone_at_once(volume: Volume) -> None:
+    file = volume.create(volume.root, "f", attributes=sattr(mode=0o666))
+    as_bob(volume)
+    volume.write(file, 0, b"bob")
+    assert volume.read(file) == b"bob"
+    (volume.directory / "f").chmod(0o644)
+    with pytest.raises(Failed) as caught:
+        volume.write(file, 0, b"x")
+    assert caught.value.status is nfsstat3.NFS3ERR_ACCES
+    assert volume.read(file) == b"bob"
+    (volume.directory / "f").chmod(0o600)
+    with pytest.raises(Failed) as caught:
+        volume.read(file)
+    assert caught.value.status is nfsstat3.NFS3ERR_ACCES
+
+
+def test_who_may_only_write_writes(volume: Volume) -> None:
+    file = volume.create(volume.root, "f", attributes=sattr(mode=0o622))
+    as_bob(volume)
+    wanted = ACCESS3args(file, ACCESS3_READ | ACCESS3_MODIFY | ACCESS3_EXTEND)
+    granted = volume.ok(looking.ACCESS, wanted, ACCESS3res_NFS3_OK).resok.access
+    assert granted == ACCESS3_MODIFY | ACCESS3_EXTEND
+    volume.write(file, 0, b"octets", FILE_SYNC)
+    volume.setattr(file, sattr(size=3))
+    assert (volume.directory / "f").read_bytes() == b"oct"
+    with pytest.raises(Failed) as caught:
+        volume.read(file)
+    assert caught.value.status is nfsstat3.NFS3ERR_ACCES
+
+
+def test_who_made_a_file_has_no_rights_after_it_was_given_away(volume: Volume) -> None:
+    file = volume.create(volume.root, "f", attributes=sattr(mode=0o600))
+    volume.write(file, 0, b"alice")
+    os.chown(volume.directory / "f", BOB.uid, BOB.gid)
+    for attempt in (lambda: volume.read(file), lambda: volume.write(file, 0, b"x")):
+        with pytest.raises(Failed) as caught:
+            attempt()
+        assert caught.value.status is nfsstat3.NFS3ERR_ACCES
+
+
 def test_an_owner_writes_a_file_that_was_made_read_only(volume: Volume) -> None:
     file = volume.create(volume.root, "f", attributes=sattr(mode=0o444))
     volume.write(file, 0, b"abc")
