@@ -4,7 +4,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -92,15 +92,19 @@ def run(url: NfsUrl, access: Access, work: Work, *, summary: bool) -> None:
     """Do the work with a session; every error becomes one line and exit status 1, a signal 130."""
 
     async def main() -> bool:
-        with trio.CancelScope() as scope:
+        with trio.CancelScope() as everything:
+            scopes = [everything]
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_on_signal, scope)
+                nursery.start_soon(_cancel_on_signals, scopes)
                 async with connected(url, access) as session:
-                    await work(session)
-                    if summary and access.security.startswith("krb5"):
-                        click.echo(session.journal.summary(), err=True)
+                    # To clean up, the work needs the session, so that is not cancelled together with it.
+                    with trio.CancelScope() as working:
+                        scopes.append(working)
+                        await work(session)
+                        if summary and access.security.startswith("krb5"):
+                            click.echo(session.journal.summary(), err=True)
                 nursery.cancel_scope.cancel()
-        return scope.cancelled_caught
+        return any(scope.cancelled_caught for scope in scopes)
 
     try:
         interrupted = trio.run(main)
@@ -110,14 +114,15 @@ def run(url: NfsUrl, access: Access, work: Work, *, summary: bool) -> None:
         _fail(error, url)
     else:
         if interrupted:
-            click.echo("interrupted; nothing was left half-written", err=True)
+            click.echo("interrupted; every file is whole or as it was", err=True)
             sys.exit(INTERRUPTED)
 
 
-async def _cancel_on_signal(scope: trio.CancelScope) -> None:
+async def _cancel_on_signals(scopes: Sequence[trio.CancelScope]) -> None:
+    """The first signal cancels the innermost scope of that moment, each further one the next around it."""
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for _ in signals:
-            scope.cancel()
+            next((scope for scope in reversed(scopes) if not scope.cancel_called), scopes[0]).cancel()
 
 
 def _fail(error: Exception, url: NfsUrl) -> None:
@@ -132,7 +137,7 @@ def _fail(error: Exception, url: NfsUrl) -> None:
         case OSError(filename=str() | bytes() as name, strerror=str() as words):
             message = f"{os.fsdecode(name)}: {words}"
         case OSError():
-            message = str(error)
+            message = error.strerror or str(error)
         case AuthRefused():
             message = f"{where}: {error}; try another --sec, or ask the server's owner to let you in"
         case CallTimedOut():

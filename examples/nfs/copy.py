@@ -52,6 +52,9 @@ class Observer:
     def skipped(self, path: str, reason: str) -> None:
         """Something was left out."""
 
+    def left_behind(self, path: str) -> None:
+        """That unfinished file may have stayed on the server: it could not be reached to remove it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Copier:
@@ -109,7 +112,8 @@ class Copier:
 
     async def put_file(self, source: Path, target: tuple[Node, str]) -> None:
         """Copy a local file to a name in a directory of the server. Raises OSError too; on any failure the name is as
-        it was, and the unfinished file is removed if the server can be reached within CLEANING_SECONDS."""
+        it was, and the unfinished file is removed if the server can be reached within CLEANING_SECONDS: who cancels
+        has to leave the connection alone for so long."""
         with opened(source) as (descriptor, status):
             self.observer.expect(status.st_size)
             attributes = new_attributes(mode=status.st_mode & 0o777, mtime=self._mtime(status), times=True)
@@ -173,9 +177,16 @@ class Copier:
             node = await make(directory, temporary)
             await self.client.rename(node, (directory, temporary), target)
         except BaseException:
-            with trio.move_on_after(CLEANING_SECONDS, shield=True), suppress(NfsError, RpcError):
-                await self.client.remove(directory, temporary)
+            await self._clean_up(directory, temporary)
             raise
+
+    async def _clean_up(self, directory: Node, temporary: str) -> None:
+        """Remove what is unfinished, cancelled or not; if the server cannot be reached for it, the observer hears."""
+        with trio.move_on_after(CLEANING_SECONDS, shield=True), suppress(RpcError):
+            with suppress(NfsError):  # the server has answered: it never was there, or cannot be helped
+                await self.client.remove(directory, temporary)
+            return
+        self.observer.left_behind(directory.child_path(temporary))
 
     def _mtime(self, status: os.stat_result) -> nfstime3 | None:
         if not self.preserve:

@@ -16,7 +16,10 @@ WORDS: Final[dict[nfsstat3, tuple[str, str]]] = {
     nfsstat3.NFS3ERR_NODEV: ("no such device on the server", "look at the server's disk"),
     nfsstat3.NFS3ERR_NOTDIR: ("not a directory", "check the path; symbolic links are followed with --follow only"),
     nfsstat3.NFS3ERR_ISDIR: ("it is a directory", "use -r, or rmdir"),
-    nfsstat3.NFS3ERR_INVAL: ("the server refuses the argument", "this kind of file does not allow the operation"),
+    nfsstat3.NFS3ERR_INVAL: (
+        "the server refuses the argument",
+        "this kind of file does not allow it, or a directory would move into itself",
+    ),
     nfsstat3.NFS3ERR_FBIG: ("file too large for the server", "split the file"),
     nfsstat3.NFS3ERR_NOSPC: ("no space left on the server", "make room there and try again"),
     nfsstat3.NFS3ERR_ROFS: ("exported read-only", "ask the server's owner for a writable export"),

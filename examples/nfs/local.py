@@ -41,21 +41,24 @@ class LocalReplacement:
             kind = self._target.lstat().st_mode
             if not (stat.S_ISREG(kind) or stat.S_ISLNK(kind)):
                 raise WrongKindOfFile(f"{self._target}: is in the way and not a regular file; name another place")
-        self._descriptor = os.open(self._temporary, NEW_FILE, 0o600)
+        with _naming(self._target):
+            self._descriptor = os.open(self._temporary, NEW_FILE, 0o600)
         return self
 
     def write(self, offset: int, data: bytes) -> None:
         """Put octets at their place; page cache, so it does not wait for the disk."""
         written = 0
-        while written < len(data):
-            written += os.pwrite(self._descriptor, memoryview(data)[written:], offset + written)
+        with _naming(self._target):
+            while written < len(data):
+                written += os.pwrite(self._descriptor, memoryview(data)[written:], offset + written)
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         try:
             if kind is None:
-                self._finish_attributes()
-                await trio.to_thread.run_sync(os.fsync, self._descriptor)
-                os.rename(self._temporary, self._target)
+                with _naming(self._target):
+                    self._finish_attributes()
+                    await trio.to_thread.run_sync(os.fsync, self._descriptor)
+                    os.rename(self._temporary, self._target)
         except BaseException:
             os.unlink(self._temporary)
             raise
@@ -86,9 +89,11 @@ def make_local_directory(path: Path) -> None:
 def replace_local_link(path: Path, target: str) -> None:
     """A symbolic link at path, in the place of whatever file or link was there."""
     temporary = path.with_name(temporary_name())
-    os.symlink(target, temporary)
+    with _naming(path):
+        os.symlink(target, temporary)
     try:
-        os.rename(temporary, path)
+        with _naming(path):
+            os.rename(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
@@ -105,6 +110,15 @@ def opened(source: Path) -> Iterator[tuple[int, os.stat_result]]:
         yield descriptor, status
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Have errors of the block name the path that the user knows, and no temporary name or none at all."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def _sync_directory(path: Path) -> None:

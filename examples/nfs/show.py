@@ -87,6 +87,9 @@ class Progressing(Observer):
     def skipped(self, path: str, reason: str) -> None:
         self.left_out.append(f"{printable(path)}: left out, {reason}")
 
+    def left_behind(self, path: str) -> None:
+        print(f"{printable(path)}: unfinished, may have been left behind; remove it with rm", file=sys.stderr)
+
 
 @contextmanager
 def progress_bar() -> Iterator[Progressing]:

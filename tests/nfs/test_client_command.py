@@ -1,5 +1,6 @@
 """The client's commands against the real server, over sockets, with a real KDC, while the server drops contexts."""
 
+import errno
 import os
 import re
 import shutil
@@ -111,7 +112,7 @@ def test_a_file_with_the_ticket_is_all_that_is_needed(served: tuple[Process, Pat
     [
         (["cat", "{url}/gone"], 1, r"/gone: no such file or directory \(NFS3ERR_NOENT\); check the path with ls"),
         (["get", "{url}/sub", "{tmp}"], 1, "/sub: is a directory; copy it with -r"),
-        (["get", "{url}/file", "{tmp}/none/file"], 1, "none.*No such file or directory"),
+        (["get", "{url}/file", "{tmp}/none/file"], 1, "/none/file: No such file or directory"),
         (["rm", "{url}/sub"], 1, "/sub: it is a directory"),
         (["rmdir", "{url}/file"], 1, "/file: not a directory"),
         (["mkdir", "{url}/sub"], 1, "/sub: it exists already"),
@@ -166,22 +167,40 @@ def test_without_credentials_or_kdc(served: tuple[Process, Path], tmp_path: Path
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_ctrl_c_leaves_nothing_half_written(served: tuple[Process, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["get", "put"])
+def test_ctrl_c_leaves_nothing_half_written(served: tuple[Process, Path], tmp_path: Path, command: str) -> None:
     server, directory = served
-    with (directory / "big").open("wb") as big:
+    local = tmp_path / "local"
+    local.mkdir()
+    source, target = (directory, local) if command == "get" else (local, directory)
+    with (source / "big").open("wb") as big:
         big.truncate(2 << 30)
-    target = tmp_path / "target"
-    target.mkdir()
-    url = f"nfs://{HOST}:{server.port}/big"
-    arguments = [sys.executable, "-m", "examples.nfs", "get", url, str(target)]
+    url = f"nfs://{HOST}:{server.port}"
+    places = [f"{url}/big", str(local)] if command == "get" else [str(local / "big"), f"{url}/"]
+    arguments = [sys.executable, "-m", "examples.nfs", command, *places]
     with subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         while not any(path.stat().st_size for path in target.iterdir()):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors == "interrupted; nothing was left half-written\n"
+    assert errors == "interrupted; every file is whole or as it was\n"
     assert not os.listdir(target)
+
+
+def test_a_disk_that_is_full_names_the_file(
+    served: tuple[Process, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    server, directory = served
+    (directory / "file").write_bytes(b"data")
+    monkeypatch.setattr(os, "pwrite", full)
+    result = run("get", f"nfs://{HOST}:{server.port}/file", tmp_path / "target")
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {tmp_path}/target: No space left on device\n"
+    assert not (tmp_path / "target").exists()
 
 
 class At(Observer):

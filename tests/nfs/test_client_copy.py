@@ -25,6 +25,7 @@ class Notes(Observer):
     done: int = 0
     expected: int = 0
     left_out: list[str] = field(default_factory=list)
+    stayed: list[str] = field(default_factory=list)
 
     def expect(self, octets: int) -> None:
         self.expected += octets
@@ -37,6 +38,9 @@ class Notes(Observer):
 
     def skipped(self, path: str, reason: str) -> None:
         self.left_out.append(path)
+
+    def left_behind(self, path: str) -> None:
+        self.stayed.append(path)
 
 
 @dataclass
@@ -167,6 +171,18 @@ async def test_put_that_is_cancelled_leaves_nothing_new(
         await scene.copier.put_file(source, (scene.root, "file"))
     assert list(scene.fake.root.children) == ["file"]
     assert content(scene.fake, "file") in (b"old", DATA)
+    assert not scene.notes.stayed
+
+
+async def test_what_cannot_be_removed_is_told(scene: Scene, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(DATA)
+    scene.call.refuse["NFSPROC3_COMMIT"] = nfsstat3.NFS3ERR_IO
+    scene.call.lost["NFSPROC3_REMOVE"] = ["before"] * 20
+    with pytest.raises(NfsStatusError, match="IO"):
+        await scene.copier.put_file(source, (scene.root, "file"))
+    assert scene.notes.stayed == [f"/export/{name}" for name in scene.fake.root.children]
+    assert len(scene.notes.stayed) == 1
 
 
 @pytest.mark.parametrize("fate", ["before", "after"])
