@@ -33,7 +33,7 @@ from .model import (
 )
 from .naming import Locals, Names, field_name, member_name
 from .nodes import Place
-from .straight import Context, Put, Take, held_name, wrapped
+from .straight import Context, Put, Take, assigned, held_name, wrapped
 
 # With more arms than this a union looks its arms up in a table.
 _CHAIN_OF_IFS: Final = 4
@@ -74,7 +74,8 @@ class _Emitter:
             if isinstance(definition, ProgramDefinition):
                 for version in definition.versions:
                     self._version(definition, version)
-        return "\n".join([*self._header(title), *self.lines]) + "\n"
+        text = "\n".join([*self._header(title), *self.lines]) + "\n"
+        return re.sub(r"\n{4,}", "\n\n\n", text)
 
     def _header(self, title: str) -> list[str]:
         names = sorted(self.context.imports | ({"Struct"} if self.context.forms else set()))
@@ -127,11 +128,12 @@ class _Emitter:
         name = self.names[enum.name]
         self.lines.append(f"class {name}(IntEnum):")
         self._doc(f"enum {enum.name}", enum.place)
+        self.lines.append("")
         for member, value in enum.members.items():
             self.lines.append(f"    {member_name(member)} = {value}")
         self.lines += ["", ""]
         for member in enum.members:
-            self.lines.append(f"{self.names[member]}: Final = {name}.{member_name(member)}")
+            self.lines += assigned(f"{self.names[member]}: Final", f"{name}.{member_name(member)}")
         self.lines.append(f"{self.context.members(enum.name)}: Final = {self.context.need('members')}({name})")
 
     def _struct(self, struct: StructDefinition) -> None:
@@ -359,7 +361,7 @@ class _Emitter:
 
     def _table(self, union: UnionDefinition) -> None:
         name = self.names[union.name]
-        self._space(1)
+        self._space(2)
         cursor = self.context.need("Cursor")
         self.lines.append(f"_{name}_arms: Final[dict[int, Callable[[{cursor}, Any], {name}]]] = {{")
         for arm in union.arms:
@@ -434,7 +436,8 @@ class _Emitter:
         self._space(2)
         for name in sorted(self.aliases):
             self.lines.append(f'_{name}_type: TypeAlias = "{name}"')
-        self.lines.append("")
+        if self.aliases:
+            self.lines.append("")
         codec = self.context.need("Codec")
         self.lines.append(f"CODECS: Final[dict[str, {codec}[Any]]] = {{")
         for definition in self.module.definitions:
@@ -447,7 +450,10 @@ class _Emitter:
                     self._struct_codec(definition)
                 case UnionDefinition():
                     self._union_codec(definition)
-        self.lines.append("}")
+        if self.lines[-1].endswith("= {"):
+            self.lines[-1] += "}"
+        else:
+            self.lines.append("}")
 
     def _struct_codec(self, struct: StructDefinition) -> None:
         name = self.names[struct.name]
@@ -533,9 +539,9 @@ class _Emitter:
         for procedure in version.procedures:
             argument = procedure.argument
             void = isinstance(plain(argument), Void)
-            parameter = "" if void else f", arg: {self.context.annotation(argument)}"
+            parameters = ["self"] if void else ["self", f"arg: {self.context.annotation(argument)}"]
             result = self.context.annotation(procedure.result)
-            self.lines += ["", f"    async def {_method(procedure)}(self{parameter}) -> {result}:"]
+            self.lines += ["", *wrapped(4, f"async def {_method(procedure)}(", parameters, f") -> {result}:")]
             passed = "None" if void else "arg"
             returned = "" if isinstance(plain(procedure.result), Void) else "return "
             self.lines.append(f"        {returned}await self._call({name}.{_method(procedure)}, {passed})")
@@ -553,13 +559,11 @@ class _Emitter:
         for procedure in version.procedures:
             argument = procedure.argument
             void = isinstance(plain(argument), Void)
-            parameter = "" if void else f", arg: {self.context.annotation(argument)}"
+            parameters = ["self", f"call: {self.context.need('CallT')}"]
+            if not void:
+                parameters.append(f"arg: {self.context.annotation(argument)}")
             result = self.context.annotation(procedure.result)
-            call = self.context.need("CallT")
-            self.lines += [
-                "",
-                f"    async def {_method(procedure)}(self, call: {call}{parameter}) -> {result}:",
-            ]
+            self.lines += ["", *wrapped(4, f"async def {_method(procedure)}(", parameters, f") -> {result}:")]
             if procedure.number == 0 and void and isinstance(plain(procedure.result), Void):
                 self.lines.append('        """Answers: that is all this procedure is for (RFC 5531, 12.1)."""')
             else:

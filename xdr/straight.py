@@ -152,12 +152,30 @@ class Context:
 
 
 def wrapped(indent: int, before: str, items: list[str], after: str) -> list[str]:
-    """``before items after`` in one line, or in one line per item."""
+    """``before items after`` in one line, in three, or in one line per item: the way formatters do it."""
     space = " " * indent
     line = f"{space}{before}{', '.join(items)}{after}"
     if len(line) <= WIDTH:
         return [line]
+    inner = f"{space}    {', '.join(items)}"
+    if len(inner) <= WIDTH and before[-2:-1].isidentifier():
+        return [f"{space}{before}", inner, f"{space}{after}"]
     return [f"{space}{before}", *(f"{space}    {item}," for item in items), f"{space}{after}"]
+
+
+def assigned(target: str, value: str) -> list[str]:
+    """An assignment at the left margin."""
+    line = f"{target} = {value}"
+    return [line] if len(line) <= WIDTH else [f"{target} = (", f"    {value}", ")"]
+
+
+def packed(indent: int, form: str, items: list[str]) -> list[str]:
+    """The statement that appends a packed run."""
+    line = f"{' ' * indent}out.append({form}.pack({', '.join(items)}))"
+    if len(line) <= WIDTH:
+        return [line]
+    inner = wrapped(indent + 4, f"{form}.pack(", items, ")")
+    return [f"{' ' * indent}out.append(", *inner, f"{' ' * indent})"]
 
 
 @dataclass(slots=True)
@@ -253,7 +271,7 @@ class Put(_Body):
         """Write the run."""
         if self.items:
             form = self.context.form(self.formats)
-            self.lines += wrapped(self.indent, f"out.append({form}.pack(", self.items, "))")
+            self.lines += packed(self.indent, form, self.items)
             self.formats, self.items = [], []
 
     def _opened_union(
@@ -414,8 +432,8 @@ class Take(_Body):
                 chunk = self.locals("chunk")
                 self.line(f"{chunk} = data[position:end]")
                 # A memoryview has no decode().
-                self.line(f"{target} = ({chunk} if type({chunk}) is bytes else bytes({chunk})).decode(")
-                self.lines[-1] += '"utf-8", "surrogateescape")'
+                decoded = f"{target} = ({chunk} if type({chunk}) is bytes else bytes({chunk})).decode("
+                self.lines += wrapped(self.indent, decoded, ['"utf-8"', '"surrogateescape"'], ")")
                 self._padding()
             case Array():
                 self._array(kind, target)
@@ -463,7 +481,11 @@ class Take(_Body):
             self.lines += wrapped(self.indent, "(", self.items, f") = {form}.unpack_from(data, position)")
         self.line(f"position += {self.size()}")
         for statement in self.afterwards:
-            self.line(statement)
+            before, bracket, inside = statement.rpartition("[")
+            if self.indent + len(statement) > WIDTH and inside.endswith("]"):
+                self.lines += wrapped(self.indent, before + bracket, [inside[:-1]], "]")
+            else:
+                self.line(statement)
         self.formats, self.items, self.afterwards = [], [], []
 
     def _opened_union(

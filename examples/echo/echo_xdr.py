@@ -21,7 +21,6 @@ from xdr.runtime import (
 message: TypeAlias = "str"
 
 
-
 CODECS: Final[dict[str, _Codec[Any]]] = {
     "message": _string(65536, name="message"),
 }

@@ -60,6 +60,7 @@ name: TypeAlias = "str"
 
 class mountstat3(IntEnum):
     """enum mountstat3 (mount3.x:15)."""
+
     MNT3_OK = 0
     MNT3ERR_PERM = 1
     MNT3ERR_NOENT = 2
@@ -244,7 +245,9 @@ class mountbody(_Node):
                 raise _overrun(data, position - 4, length, 1024)
             end = position + length
             chunk_2 = data[position:end]
-            node.ml_directory = (chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)).decode("utf-8", "surrogateescape")
+            node.ml_directory = (chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)).decode(
+                "utf-8", "surrogateescape"
+            )
             position = end
             if length & 3:
                 position += 4 - (length & 3)
@@ -375,7 +378,6 @@ class exportnode(_Node):
 
 
 exports: TypeAlias = "list[exportnode]"
-
 
 
 CODECS: Final[dict[str, _Codec[Any]]] = {

@@ -104,6 +104,7 @@ count3: TypeAlias = "uint32"
 
 class nfsstat3(IntEnum):
     """enum nfsstat3 (nfs3.x:34)."""
+
     NFS3_OK = 0
     NFS3ERR_PERM = 1
     NFS3ERR_NOENT = 2
@@ -169,6 +170,7 @@ _nfsstat3_members: Final = _members(nfsstat3)
 
 class ftype3(IntEnum):
     """enum ftype3 (nfs3.x:66)."""
+
     NF3REG = 1
     NF3DIR = 2
     NF3BLK = 3
@@ -293,25 +295,27 @@ class fattr3(_Value):
         atime = self.atime
         mtime = self.mtime
         ctime = self.ctime
-        out.append(_SiI4Q2I2Q2I6.pack(
-            _ftype3_members[self.type],
-            self.mode,
-            self.nlink,
-            self.uid,
-            self.gid,
-            self.size,
-            self.used,
-            rdev.specdata1,
-            rdev.specdata2,
-            self.fsid,
-            self.fileid,
-            atime.seconds,
-            atime.nseconds,
-            mtime.seconds,
-            mtime.nseconds,
-            ctime.seconds,
-            ctime.nseconds,
-        ))
+        out.append(
+            _SiI4Q2I2Q2I6.pack(
+                _ftype3_members[self.type],
+                self.mode,
+                self.nlink,
+                self.uid,
+                self.gid,
+                self.size,
+                self.used,
+                rdev.specdata1,
+                rdev.specdata2,
+                self.fsid,
+                self.fileid,
+                atime.seconds,
+                atime.nseconds,
+                mtime.seconds,
+                mtime.nseconds,
+                ctime.seconds,
+                ctime.nseconds,
+            )
+        )
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
@@ -411,26 +415,28 @@ class post_op_attr_TRUE(post_op_attr):
         atime = attributes.atime
         mtime = attributes.mtime
         ctime = attributes.ctime
-        out.append(_SIiI4Q2I2Q2I6.pack(
-            1,
-            _ftype3_members[attributes.type],
-            attributes.mode,
-            attributes.nlink,
-            attributes.uid,
-            attributes.gid,
-            attributes.size,
-            attributes.used,
-            rdev.specdata1,
-            rdev.specdata2,
-            attributes.fsid,
-            attributes.fileid,
-            atime.seconds,
-            atime.nseconds,
-            mtime.seconds,
-            mtime.nseconds,
-            ctime.seconds,
-            ctime.nseconds,
-        ))
+        out.append(
+            _SIiI4Q2I2Q2I6.pack(
+                1,
+                _ftype3_members[attributes.type],
+                attributes.mode,
+                attributes.nlink,
+                attributes.uid,
+                attributes.gid,
+                attributes.size,
+                attributes.used,
+                rdev.specdata1,
+                rdev.specdata2,
+                attributes.fsid,
+                attributes.fileid,
+                atime.seconds,
+                atime.nseconds,
+                mtime.seconds,
+                mtime.nseconds,
+                ctime.seconds,
+                ctime.nseconds,
+            )
+        )
 
 
 @dataclass(slots=True)
@@ -627,6 +633,7 @@ class post_op_fh3_FALSE(post_op_fh3):
 
 class time_how(IntEnum):
     """enum time_how (nfs3.x:138)."""
+
     DONT_CHANGE = 0
     SET_TO_SERVER_TIME = 1
     SET_TO_CLIENT_TIME = 2
@@ -1099,25 +1106,27 @@ class GETATTR3resok(_Value):
         atime = obj_attributes.atime
         mtime = obj_attributes.mtime
         ctime = obj_attributes.ctime
-        out.append(_SiI4Q2I2Q2I6.pack(
-            _ftype3_members[obj_attributes.type],
-            obj_attributes.mode,
-            obj_attributes.nlink,
-            obj_attributes.uid,
-            obj_attributes.gid,
-            obj_attributes.size,
-            obj_attributes.used,
-            rdev.specdata1,
-            rdev.specdata2,
-            obj_attributes.fsid,
-            obj_attributes.fileid,
-            atime.seconds,
-            atime.nseconds,
-            mtime.seconds,
-            mtime.nseconds,
-            ctime.seconds,
-            ctime.nseconds,
-        ))
+        out.append(
+            _SiI4Q2I2Q2I6.pack(
+                _ftype3_members[obj_attributes.type],
+                obj_attributes.mode,
+                obj_attributes.nlink,
+                obj_attributes.uid,
+                obj_attributes.gid,
+                obj_attributes.size,
+                obj_attributes.used,
+                rdev.specdata1,
+                rdev.specdata2,
+                obj_attributes.fsid,
+                obj_attributes.fileid,
+                atime.seconds,
+                atime.nseconds,
+                mtime.seconds,
+                mtime.nseconds,
+                ctime.seconds,
+                ctime.nseconds,
+            )
+        )
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
@@ -1219,26 +1228,28 @@ class GETATTR3res_NFS3_OK(GETATTR3res):
         atime = obj_attributes.atime
         mtime = obj_attributes.mtime
         ctime = obj_attributes.ctime
-        out.append(_Si2I4Q2I2Q2I6.pack(
-            0,
-            _ftype3_members[obj_attributes.type],
-            obj_attributes.mode,
-            obj_attributes.nlink,
-            obj_attributes.uid,
-            obj_attributes.gid,
-            obj_attributes.size,
-            obj_attributes.used,
-            rdev.specdata1,
-            rdev.specdata2,
-            obj_attributes.fsid,
-            obj_attributes.fileid,
-            atime.seconds,
-            atime.nseconds,
-            mtime.seconds,
-            mtime.nseconds,
-            ctime.seconds,
-            ctime.nseconds,
-        ))
+        out.append(
+            _Si2I4Q2I2Q2I6.pack(
+                0,
+                _ftype3_members[obj_attributes.type],
+                obj_attributes.mode,
+                obj_attributes.nlink,
+                obj_attributes.uid,
+                obj_attributes.gid,
+                obj_attributes.size,
+                obj_attributes.used,
+                rdev.specdata1,
+                rdev.specdata2,
+                obj_attributes.fsid,
+                obj_attributes.fileid,
+                atime.seconds,
+                atime.nseconds,
+                mtime.seconds,
+                mtime.nseconds,
+                ctime.seconds,
+                ctime.nseconds,
+            )
+        )
 
 
 @dataclass(slots=True)
@@ -2103,6 +2114,7 @@ class READ3res_default(READ3res):
 
 class stable_how(IntEnum):
     """enum stable_how (nfs3.x:350)."""
+
     UNSTABLE = 0
     DATA_SYNC = 1
     FILE_SYNC = 2
@@ -2293,6 +2305,7 @@ class WRITE3res_default(WRITE3res):
 
 class createmode3(IntEnum):
     """enum createmode3 (nfs3.x:384)."""
+
     UNCHECKED = 0
     GUARDED = 1
     EXCLUSIVE = 2
@@ -3916,27 +3929,29 @@ class entryplus3(_Node):
                 atime = attributes.atime
                 mtime = attributes.mtime
                 ctime = attributes.ctime
-                out.append(_SQIiI4Q2I2Q2I6.pack(
-                    node.cookie,
-                    1,
-                    _ftype3_members[attributes.type],
-                    attributes.mode,
-                    attributes.nlink,
-                    attributes.uid,
-                    attributes.gid,
-                    attributes.size,
-                    attributes.used,
-                    rdev.specdata1,
-                    rdev.specdata2,
-                    attributes.fsid,
-                    attributes.fileid,
-                    atime.seconds,
-                    atime.nseconds,
-                    mtime.seconds,
-                    mtime.nseconds,
-                    ctime.seconds,
-                    ctime.nseconds,
-                ))
+                out.append(
+                    _SQIiI4Q2I2Q2I6.pack(
+                        node.cookie,
+                        1,
+                        _ftype3_members[attributes.type],
+                        attributes.mode,
+                        attributes.nlink,
+                        attributes.uid,
+                        attributes.gid,
+                        attributes.size,
+                        attributes.used,
+                        rdev.specdata1,
+                        rdev.specdata2,
+                        attributes.fsid,
+                        attributes.fileid,
+                        atime.seconds,
+                        atime.nseconds,
+                        mtime.seconds,
+                        mtime.nseconds,
+                        ctime.seconds,
+                        ctime.nseconds,
+                    )
+                )
             else:
                 out.append(_SQ.pack(node.cookie))
                 name_attributes._put(out)
@@ -4241,15 +4256,9 @@ class FSSTAT3resok(_Value):
 
     def _put(self, out: _Out) -> None:
         self.obj_attributes._put(out)
-        out.append(_SQ6I.pack(
-            self.tbytes,
-            self.fbytes,
-            self.abytes,
-            self.tfiles,
-            self.ffiles,
-            self.afiles,
-            self.invarsec,
-        ))
+        out.append(
+            _SQ6I.pack(self.tbytes, self.fbytes, self.abytes, self.tfiles, self.ffiles, self.afiles, self.invarsec)
+        )
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
@@ -4419,19 +4428,21 @@ class FSINFO3resok(_Value):
     def _put(self, out: _Out) -> None:
         self.obj_attributes._put(out)
         time_delta = self.time_delta
-        out.append(_SI7QI3.pack(
-            self.rtmax,
-            self.rtpref,
-            self.rtmult,
-            self.wtmax,
-            self.wtpref,
-            self.wtmult,
-            self.dtpref,
-            self.maxfilesize,
-            time_delta.seconds,
-            time_delta.nseconds,
-            self.properties,
-        ))
+        out.append(
+            _SI7QI3.pack(
+                self.rtmax,
+                self.rtpref,
+                self.rtmult,
+                self.wtmax,
+                self.wtpref,
+                self.wtmult,
+                self.dtpref,
+                self.maxfilesize,
+                time_delta.seconds,
+                time_delta.nseconds,
+                self.properties,
+            )
+        )
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
@@ -4595,14 +4606,16 @@ class PATHCONF3resok(_Value):
 
     def _put(self, out: _Out) -> None:
         self.obj_attributes._put(out)
-        out.append(_SI6.pack(
-            self.linkmax,
-            self.name_max,
-            1 if self.no_trunc else 0,
-            1 if self.chown_restricted else 0,
-            1 if self.case_insensitive else 0,
-            1 if self.case_preserving else 0,
-        ))
+        out.append(
+            _SI6.pack(
+                self.linkmax,
+                self.name_max,
+                1 if self.no_trunc else 0,
+                1 if self.chown_restricted else 0,
+                1 if self.case_insensitive else 0,
+                1 if self.case_preserving else 0,
+            )
+        )
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
@@ -4862,7 +4875,6 @@ class COMMIT3res_default(COMMIT3res):
         self.resfail._put(out)
 
 
-
 CODECS: Final[dict[str, _Codec[Any]]] = {
     "uint64": _UNSIGNED_64,
     "int64": _INTEGER_64,
@@ -5006,10 +5018,7 @@ CODECS: Final[dict[str, _Codec[Any]]] = {
     ),
     "LOOKUP3args": _struct(LOOKUP3args, ("what", diropargs3)),
     "LOOKUP3resok": _struct(
-        LOOKUP3resok,
-        ("object", nfs_fh3),
-        ("obj_attributes", post_op_attr),
-        ("dir_attributes", post_op_attr),
+        LOOKUP3resok, ("object", nfs_fh3), ("obj_attributes", post_op_attr), ("dir_attributes", post_op_attr)
     ),
     "LOOKUP3resfail": _struct(LOOKUP3resfail, ("dir_attributes", post_op_attr)),
     "LOOKUP3res": _union(
@@ -5065,11 +5074,7 @@ CODECS: Final[dict[str, _Codec[Any]]] = {
         ("data", _opaque(4294967295)),
     ),
     "WRITE3resok": _struct(
-        WRITE3resok,
-        ("file_wcc", wcc_data),
-        ("count", _UNSIGNED),
-        ("committed", stable_how),
-        ("verf", _opaque_fixed(8)),
+        WRITE3resok, ("file_wcc", wcc_data), ("count", _UNSIGNED), ("committed", stable_how), ("verf", _opaque_fixed(8))
     ),
     "WRITE3resfail": _struct(WRITE3resfail, ("file_wcc", wcc_data)),
     "WRITE3res": _union(
@@ -5089,10 +5094,7 @@ CODECS: Final[dict[str, _Codec[Any]]] = {
     ),
     "CREATE3args": _struct(CREATE3args, ("where", diropargs3), ("how", createhow3)),
     "CREATE3resok": _struct(
-        CREATE3resok,
-        ("obj", post_op_fh3),
-        ("obj_attributes", post_op_attr),
-        ("dir_wcc", wcc_data),
+        CREATE3resok, ("obj", post_op_fh3), ("obj_attributes", post_op_attr), ("dir_wcc", wcc_data)
     ),
     "CREATE3resfail": _struct(CREATE3resfail, ("dir_wcc", wcc_data)),
     "CREATE3res": _union(
@@ -5115,10 +5117,7 @@ CODECS: Final[dict[str, _Codec[Any]]] = {
     "symlinkdata3": _struct(symlinkdata3, ("symlink_attributes", sattr3), ("symlink_data", _string(65536))),
     "SYMLINK3args": _struct(SYMLINK3args, ("where", diropargs3), ("symlink", symlinkdata3)),
     "SYMLINK3resok": _struct(
-        SYMLINK3resok,
-        ("obj", post_op_fh3),
-        ("obj_attributes", post_op_attr),
-        ("dir_wcc", wcc_data),
+        SYMLINK3resok, ("obj", post_op_fh3), ("obj_attributes", post_op_attr), ("dir_wcc", wcc_data)
     ),
     "SYMLINK3resfail": _struct(SYMLINK3resfail, ("dir_wcc", wcc_data)),
     "SYMLINK3res": _union(
@@ -5188,19 +5187,12 @@ CODECS: Final[dict[str, _Codec[Any]]] = {
         _arm(LINK3res_default, None, ("resfail", LINK3resfail)),
     ),
     "READDIR3args": _struct(
-        READDIR3args,
-        ("dir", nfs_fh3),
-        ("cookie", _UNSIGNED_64),
-        ("cookieverf", _opaque_fixed(8)),
-        ("count", _UNSIGNED),
+        READDIR3args, ("dir", nfs_fh3), ("cookie", _UNSIGNED_64), ("cookieverf", _opaque_fixed(8)), ("count", _UNSIGNED)
     ),
     "entry3": _node(entry3, ("fileid", _UNSIGNED_64), ("name", _string(4096)), ("cookie", _UNSIGNED_64)),
     "dirlist3": _struct(dirlist3, ("entries", _chain(entry3)), ("eof", _BOOL)),
     "READDIR3resok": _struct(
-        READDIR3resok,
-        ("dir_attributes", post_op_attr),
-        ("cookieverf", _opaque_fixed(8)),
-        ("reply", dirlist3),
+        READDIR3resok, ("dir_attributes", post_op_attr), ("cookieverf", _opaque_fixed(8)), ("reply", dirlist3)
     ),
     "READDIR3resfail": _struct(READDIR3resfail, ("dir_attributes", post_op_attr)),
     "READDIR3res": _union(
@@ -5228,10 +5220,7 @@ CODECS: Final[dict[str, _Codec[Any]]] = {
     ),
     "dirlistplus3": _struct(dirlistplus3, ("entries", _chain(entryplus3)), ("eof", _BOOL)),
     "READDIRPLUS3resok": _struct(
-        READDIRPLUS3resok,
-        ("dir_attributes", post_op_attr),
-        ("cookieverf", _opaque_fixed(8)),
-        ("reply", dirlistplus3),
+        READDIRPLUS3resok, ("dir_attributes", post_op_attr), ("cookieverf", _opaque_fixed(8)), ("reply", dirlistplus3)
     ),
     "READDIRPLUS3resfail": _struct(READDIRPLUS3resfail, ("dir_attributes", post_op_attr)),
     "READDIRPLUS3res": _union(
@@ -5327,12 +5316,7 @@ class NFS_V3:
     NFSPROC3_LOOKUP: Final = _Procedure(100003, 3, 3, "NFSPROC3_LOOKUP", _codec(LOOKUP3args), _codec(LOOKUP3res))
     NFSPROC3_ACCESS: Final = _Procedure(100003, 3, 4, "NFSPROC3_ACCESS", _codec(ACCESS3args), _codec(ACCESS3res))
     NFSPROC3_READLINK: Final = _Procedure(
-        100003,
-        3,
-        5,
-        "NFSPROC3_READLINK",
-        _codec(READLINK3args),
-        _codec(READLINK3res),
+        100003, 3, 5, "NFSPROC3_READLINK", _codec(READLINK3args), _codec(READLINK3res)
     )
     NFSPROC3_READ: Final = _Procedure(100003, 3, 6, "NFSPROC3_READ", _codec(READ3args), _codec(READ3res))
     NFSPROC3_WRITE: Final = _Procedure(100003, 3, 7, "NFSPROC3_WRITE", _codec(WRITE3args), _codec(WRITE3res))
@@ -5346,22 +5330,12 @@ class NFS_V3:
     NFSPROC3_LINK: Final = _Procedure(100003, 3, 15, "NFSPROC3_LINK", _codec(LINK3args), _codec(LINK3res))
     NFSPROC3_READDIR: Final = _Procedure(100003, 3, 16, "NFSPROC3_READDIR", _codec(READDIR3args), _codec(READDIR3res))
     NFSPROC3_READDIRPLUS: Final = _Procedure(
-        100003,
-        3,
-        17,
-        "NFSPROC3_READDIRPLUS",
-        _codec(READDIRPLUS3args),
-        _codec(READDIRPLUS3res),
+        100003, 3, 17, "NFSPROC3_READDIRPLUS", _codec(READDIRPLUS3args), _codec(READDIRPLUS3res)
     )
     NFSPROC3_FSSTAT: Final = _Procedure(100003, 3, 18, "NFSPROC3_FSSTAT", _codec(FSSTAT3args), _codec(FSSTAT3res))
     NFSPROC3_FSINFO: Final = _Procedure(100003, 3, 19, "NFSPROC3_FSINFO", _codec(FSINFO3args), _codec(FSINFO3res))
     NFSPROC3_PATHCONF: Final = _Procedure(
-        100003,
-        3,
-        20,
-        "NFSPROC3_PATHCONF",
-        _codec(PATHCONF3args),
-        _codec(PATHCONF3res),
+        100003, 3, 20, "NFSPROC3_PATHCONF", _codec(PATHCONF3args), _codec(PATHCONF3res)
     )
     NFSPROC3_COMMIT: Final = _Procedure(100003, 3, 21, "NFSPROC3_COMMIT", _codec(COMMIT3args), _codec(COMMIT3res))
 

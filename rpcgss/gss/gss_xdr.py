@@ -39,6 +39,7 @@ MAXSEQ: Final[int] = 2147483648
 
 class rpc_gss_proc_t(IntEnum):
     """enum rpc_gss_proc_t (gss.x:12)."""
+
     RPCSEC_GSS_DATA = 0
     RPCSEC_GSS_INIT = 1
     RPCSEC_GSS_CONTINUE_INIT = 2
@@ -54,6 +55,7 @@ _rpc_gss_proc_t_members: Final = _members(rpc_gss_proc_t)
 
 class rpc_gss_service_t(IntEnum):
     """enum rpc_gss_service_t (gss.x:19)."""
+
     rpc_gss_svc_none = 1
     rpc_gss_svc_integrity = 2
     rpc_gss_svc_privacy = 3
@@ -388,7 +390,6 @@ GSS_S_CALL_INACCESSIBLE_WRITE: Final[int] = 33554432
 GSS_S_CALL_BAD_STRUCTURE: Final[int] = 50331648
 
 
-
 CODECS: Final[dict[str, _Codec[Any]]] = {
     "rpc_gss_proc_t": _codec(rpc_gss_proc_t),
     "rpc_gss_service_t": _codec(rpc_gss_service_t),
@@ -416,9 +417,7 @@ CODECS: Final[dict[str, _Codec[Any]]] = {
     ),
     "rpc_gss_data_header": _struct(rpc_gss_data_header, ("seq_num", _UNSIGNED)),
     "rpc_gss_integ_data": _struct(
-        rpc_gss_integ_data,
-        ("databody_integ", _opaque(4294967295)),
-        ("checksum", _opaque(4294967295)),
+        rpc_gss_integ_data, ("databody_integ", _opaque(4294967295)), ("checksum", _opaque(4294967295))
     ),
     "rpc_gss_priv_data": _struct(rpc_gss_priv_data, ("databody_priv", _opaque(4294967295))),
 }

@@ -535,14 +535,10 @@ class reauth_state(_Value):
         return value
 
 
-
 CODECS: Final[dict[str, _Codec[Any]]] = {
     "reauth_ticket": _struct(reauth_ticket, ("key_index", _UNSIGNED), ("sealed", _opaque(1024))),
     "reauth_grant": _struct(
-        reauth_grant,
-        ("ticket", reauth_ticket),
-        ("lifetime", _UNSIGNED),
-        ("mac", _opaque_fixed(32)),
+        reauth_grant, ("ticket", reauth_ticket), ("lifetime", _UNSIGNED), ("mac", _opaque_fixed(32))
     ),
     "reauth_grant_covered": _struct(
         reauth_grant_covered,

@@ -52,6 +52,7 @@ MAX_GIDS: Final[int] = 16
 
 class auth_flavor(IntEnum):
     """enum auth_flavor (rpc.x:21)."""
+
     AUTH_NONE = 0
     AUTH_SYS = 1
     AUTH_SHORT = 2
@@ -112,6 +113,7 @@ class opaque_auth(_Value):
 
 class msg_type(IntEnum):
     """enum msg_type (rpc.x:35)."""
+
     CALL = 0
     REPLY = 1
 
@@ -123,6 +125,7 @@ _msg_type_members: Final = _members(msg_type)
 
 class reply_stat(IntEnum):
     """enum reply_stat (rpc.x:40)."""
+
     MSG_ACCEPTED = 0
     MSG_DENIED = 1
 
@@ -134,6 +137,7 @@ _reply_stat_members: Final = _members(reply_stat)
 
 class accept_stat(IntEnum):
     """enum accept_stat (rpc.x:45)."""
+
     SUCCESS = 0
     PROG_UNAVAIL = 1
     PROG_MISMATCH = 2
@@ -153,6 +157,7 @@ _accept_stat_members: Final = _members(accept_stat)
 
 class reject_stat(IntEnum):
     """enum reject_stat (rpc.x:54)."""
+
     RPC_MISMATCH = 0
     AUTH_ERROR = 1
 
@@ -164,6 +169,7 @@ _reject_stat_members: Final = _members(reject_stat)
 
 class auth_stat(IntEnum):
     """enum auth_stat (rpc.x:59)."""
+
     AUTH_OK = 0
     AUTH_BADCRED = 1
     AUTH_REJECTEDCRED = 2
@@ -591,7 +597,6 @@ class authsys_parms(_Value):
         position += count * 4
         cursor.position = position
         return value
-
 
 
 CODECS: Final[dict[str, _Codec[Any]]] = {
