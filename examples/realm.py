@@ -1,5 +1,7 @@
 """A throwaway Kerberos realm on loopback: one MIT KDC, its database, keytabs and credential caches.
 
+``python -m examples.realm`` opens a shell in one, for trying things out. In programs:
+
     with Realm() as realm:
         realm.add_principal("alice")
         realm.kinit("alice")
@@ -21,6 +23,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, TypeAlias
 
+import click
 from k5test.realm import MITRealm
 
 AES256: Final = "aes256-cts-hmac-sha1-96"
@@ -438,3 +442,41 @@ def _release(keeper: "subprocess.Popen[str]") -> None:
 def _last_line(output: str) -> str:
     lines = output.strip().splitlines()
     return lines[-1] if lines else "it said nothing"
+
+
+# The command
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--user", default="alice", show_default=True, help="Who gets a ticket.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def main(user: str, command: tuple[str, ...]) -> None:
+    """Run COMMAND, or a shell, in a throwaway Kerberos realm, which ends with it.
+
+    There are keys for nfs@localhost and host@localhost, and a ticket for the user.
+    """
+    try:
+        with Realm() as realm:
+            realm.kinit(realm.add_principal(user))
+            if not command:
+                click.echo(
+                    f"{realm.principal(user)} has a ticket, nfs@{HOST} has a key; the realm ends with this shell"
+                )
+            status = _run_to_its_end(command or (os.environ.get("SHELL", "sh"),), realm.env)
+    except (RealmError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    raise SystemExit(status)
+
+
+def _run_to_its_end(command: Sequence[str], env: Mapping[str, str]) -> int:
+    """The exit status of the command. Ctrl-C is its own affair, and the realm's only when it has ended."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        status = subprocess.run(command, env=os.environ | dict(env), check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m examples.realm")

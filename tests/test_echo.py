@@ -64,6 +64,25 @@ def test_the_pair(service: list[str], realm: Realm) -> None:
     assert ("alice@" in said) == bool(service)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["server"], "usage: python -m examples.echo.server PORT"),
+        (["server", "http"], "usage: "),
+        (["server", "70000"], "ports are numbers up to 65535"),
+        (["server", "0", "nfs@nowhere.test"], "nfs@nowhere.test"),
+        (["client"], "usage: python -m examples.echo.client PORT"),
+        (["client", "1", "hello"], "127.0.0.1:1: Connection refused"),
+    ],
+)
+def test_errors_are_one_line(words: list[str], said: str, realm: Realm) -> None:
+    command = [sys.executable, "-m", f"examples.echo.{words[0]}", *words[1:]]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert ended.returncode == 1
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
 def test_together_they_are_short() -> None:
     pair = [Path(f"examples/echo/{end}.py").read_text() for end in ("server", "client")]
     assert sum(text.count("\n") for text in pair) < 60

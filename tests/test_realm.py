@@ -179,3 +179,27 @@ def test_nothing_survives_a_killed_owner(number: signal.Signals) -> None:
             select.select([descriptor], [], [])
             os.close(descriptor)
     assert not Path(directory).exists()
+
+
+def in_realm(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "examples.realm", *words]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60, check=False)
+
+
+def test_a_command_runs_in_a_realm_of_its_own() -> None:
+    ended = in_realm("--user", "bob", "sh", "-c", 'klist -s && echo "$KRB5_CONFIG" && klist && exit 7')
+    assert ended.returncode == 7, ended.stderr
+    assert "bob@RPCGSS.TEST" in ended.stdout
+    assert not Path(ended.stdout.splitlines()[0]).exists()
+
+
+def test_commands_that_fail_are_told_in_one_line() -> None:
+    for words in (["no-such-command"], ["--user", "x y z@@", "true"]):
+        ended = in_realm(*words)
+        assert ended.returncode == 1
+        assert ended.stderr.startswith("Error: ")
+        assert ended.stderr.count("\n") == 1
+
+
+def test_a_command_ends_as_its_signal_says() -> None:
+    assert in_realm("sh", "-c", "kill -TERM $$").returncode == 128 + signal.SIGTERM

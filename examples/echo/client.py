@@ -1,4 +1,4 @@
-"""python -m examples.echo.client PORT TEXT [SERVICE]"""
+"""python -m examples.echo.client PORT TEXT [SERVICE]: with a SERVICE such as nfs@localhost, by Kerberos."""
 
 import sys
 
@@ -18,4 +18,9 @@ async def main(port: int, text: str, service: str | None) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, int(sys.argv[1]), sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
+    if not (3 <= len(sys.argv) <= 4 and sys.argv[1].isdecimal()):
+        sys.exit(f"usage: {__doc__}")
+    try:
+        trio.run(main, int(sys.argv[1]), sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)
+    except (OSError, rpcgss.RpcError) as error:
+        sys.exit(str(error))
