@@ -8,14 +8,11 @@ import trio
 
 from examples.realm import Realm
 from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
-from rpcgss.gss.initiation import CreationRefused, Initiation
-from rpcgss.gss.mechanism import GssapiProvider
-from rpcgss.gss.provider import KRB5, GssFlag, GssName
+from rpcgss.gss.initiation import CreationRefused
 from rpcgss.reauth.client import TicketClient
-from rpcgss.reauth.tickets import Ticket
 from rpcgss.rpc import AuthNone, AuthSys, Client, ClientFlavor, Refusal, open_client
 from rpcgss.rpc.rpc_xdr import auth_stat
-from rpcgss.rpc.work import ThreadWorker
+from tests.interop import stray
 from tests.interop.tirpc import SERVICES, TARGET, WHO, Child, Tirpc
 from tests.rpc.program import BEYOND, ECHO, NULL, PROGRAM, VERSION
 from transport import StreamChannel, open_tcp
@@ -138,18 +135,12 @@ async def test_an_offer_of_tickets_is_ignored(realm: Realm, tirpc: Tirpc, securi
     assert client.counters.refusals == 0
 
 
-def stray_ticket() -> Ticket:
-    """One that this server has never made."""
-    alice, service = (GssName(name, b"") for name in ("alice@RPCGSS.TEST", "nfs/localhost@RPCGSS.TEST"))
-    return Ticket(alice, service, TARGET, KRB5, int(GssFlag(0x3E)), 1, bytes(224), bytes(32), 2e10)
-
-
 @GSS
 async def test_a_ticket_of_another_server(realm: Realm, tirpc: Tirpc, security: str) -> None:
     """What this server has never heard of is refused, and a full exchange follows."""
     tickets = TicketClient()
     one = gss(security, tickets)
-    tickets._flavor(one.demands).ticket = stray_ticket()
+    stray.give_ticket(tickets, one)
     async with serving(tirpc) as place, open_client(place.connect, one, timeout=30) as client:
         await echo_all(client, 5, 5, 500)
     assert (one.counters.by_exchange, tickets.counters.attempts, tickets.counters.refused) == (1, 1, 1)
@@ -158,15 +149,14 @@ async def test_a_ticket_of_another_server(realm: Realm, tirpc: Tirpc, security: 
 @GSS
 async def test_case_11_creation_requests_leave_a_live_context_alone(realm: Realm, tirpc: Tirpc, security: str) -> None:
     """A second exchange, and a ticket, on a connection that has a context: both are refused, and calls go on."""
-    one, tickets = gss(security), TicketClient()
-    tickets._flavor(one.demands).ticket = stray_ticket()
-    second = Initiation(GssapiProvider(), one.demands, tickets, ThreadWorker(), 20, trio.current_time)
+    one, tickets = stray.Watched(TARGET, service=SERVICES[security]), TicketClient()
+    stray.give_ticket(tickets, one)
     async with serving(tirpc) as place, open_client(place.connect, one, timeout=30) as client:
         await echo_all(client, 5, 5, 500)
         link = client._connector.link
         assert link is not None
         with pytest.raises(CreationRefused) as caught:
-            await second.run(PROGRAM, VERSION, link, carried_context=True)
+            await stray.exchange(one, tickets).run(PROGRAM, VERSION, link, carried_context=True)
         # Its seq_num, 0, is looked at first.
         assert caught.value.stat in (auth_stat.AUTH_REJECTEDCRED, auth_stat.RPCSEC_GSS_CTXPROBLEM)
         assert await tickets.recover(PROGRAM, VERSION, one.demands, link) is None
