@@ -37,6 +37,14 @@ coverage: setup-test ## Run all tests and report branch coverage of the files wi
 	@$(PY) -m coverage run -m pytest $(ARGS)
 	@$(PY) -m coverage report
 
+.PHONY: corpus
+corpus: setup ## What the XDR compiler makes of other people's .x files (RPCGSS_CORPUS, default ../shared/xcorpus)
+	@$(PY) -m tests.xdr.corpus
+
+.PHONY: bench-xdr
+bench-xdr: setup ## The XDR codec beside xdrlib3, as ratios of one run
+	@$(PY) -m bench.xdr
+
 .PHONY: check
 check: setup ## Format, lint, types, drift of generated code, import order
 	$(PY) -m ruff format --check $(CODE)
