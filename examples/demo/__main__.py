@@ -103,6 +103,8 @@ def main(megabytes: float, clients: int, losses: int, without: float, output: Pa
 
 
 def _fail(error: Exception) -> None:
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from error
     if isinstance(error, DemoError | RealmError | TooSmall | OSError):
         raise click.ClickException(str(error)) from error
     raise error

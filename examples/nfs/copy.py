@@ -171,13 +171,15 @@ class Copier:
 
     async def _replace(self, target: tuple[Node, str], make: Callable[[Node, str], Awaitable[Node]]) -> None:
         """Let `make` build something under a name of its own and rename it to target; remove it on any failure."""
-        directory, _ = target
+        directory, name = target
         temporary = temporary_name()
         try:
             node = await make(directory, temporary)
             await self.client.rename(node, (directory, temporary), target)
-        except BaseException:
+        except BaseException as error:
             await self._clean_up(directory, temporary)
+            if isinstance(error, NfsStatusError):  # of a name that the user has never heard of
+                raise NfsStatusError(directory.child_path(name), error.status) from error
             raise
 
     async def _clean_up(self, directory: Node, temporary: str) -> None:
