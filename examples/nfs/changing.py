@@ -12,6 +12,7 @@ from typing import Final
 
 from examples.nfs.attributes import Refused, checked_name, nfstime3_of, octets
 from examples.nfs.descriptors import Node
+from examples.nfs.identity import SERVER, acting_as
 from examples.nfs.index import Place, Sighting
 from examples.nfs.linux import UTIME_NOW, UTIME_OMIT, reopen, self_path, set_times
 from examples.nfs.looking import LARGEST_FILE, MOST_TRANSFER, opened
@@ -222,16 +223,17 @@ def _created(operation: Operation, directory: Node, name: bytes, how: createhow3
 def _create_new(operation: Operation, directory: Node, name: bytes, wanted: sattr3) -> Node:
     """Make a file that is not there. Raises FileExistsError."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    node = _node_of_new(operation, os.open(name, flags, _FILE_MODE, dir_fd=directory.descriptor))
+    descriptor = os.open(name, flags, _FILE_MODE, dir_fd=directory.descriptor)
+    node = _node_of_new(operation, directory, descriptor)
     _set_size(operation, node, wanted)
     _set_others(operation, node, wanted, of_new=True)
     return node
 
 
-def _node_of_new(operation: Operation, descriptor: int) -> Node:
+def _node_of_new(operation: Operation, directory: Node, descriptor: int) -> Node:
     """The node of a file just made and open; the descriptor is kept, for its mode may forbid to open it again."""
     try:
-        node = operation.hold(operation.files.adopt(reopen(descriptor, os.O_PATH)))
+        node = operation.hold(operation.files.adopt(directory, reopen(descriptor, os.O_PATH)))
     except BaseException:
         os.close(descriptor)
         raise
@@ -270,7 +272,7 @@ def _create_exclusive(operation: Operation, directory: Node, name: bytes, verifi
         if stat.S_ISREG(found.st_mode) and found.st_size == 0 and marks == tuple(time * 10**9 for time in times):
             return node
         raise
-    return _node_of_new(operation, descriptor)
+    return _node_of_new(operation, directory, descriptor)
 
 
 def _make_marked(directory: Node, name: bytes, times: tuple[int, ...]) -> int:
@@ -364,7 +366,7 @@ def _peeked(operation: Operation, directory: Node, name: bytes) -> Node | None:
 
 def _gone(operation: Operation, directory: Node, name: bytes, node: Node | None) -> None:
     """A name was removed, and with its last name a file should not stay open here."""
-    operation.afterwards.append(lambda: operation.files.index.forget(Place(directory.key, name)))
+    operation.afterwards.append(lambda: operation.files.forget(directory, name, node))
     if node is not None:
         operation.files.drop(node)
     operation.made_durable(directory)
@@ -376,13 +378,14 @@ def rename(operation: Operation, argument: RENAME3args) -> RENAME3res:
     new_name = checked_name(argument.tofile.name, dots=errno.EINVAL)
     moved = operation.hold(operation.files.peek(old, old_name))
     target = _peeked(operation, new, new_name)
-    os.rename(old_name, new_name, src_dir_fd=old.descriptor, dst_dir_fd=new.descriptor)
-    if target is None or target.file != moved.file:  # else two names of one file: nothing was done
-        if target is not None:
-            operation.files.drop(target)
-        is_directory = stat.S_ISDIR(moved.stat().st_mode)
-        seen = Sighting(Place(new.key, new_name), moved.key, is_directory)
-        operation.afterwards.append(lambda: operation.files.index.move(Place(old.key, old_name), seen))
+    seen = Sighting(Place(new.key, new_name), moved.key, stat.S_ISDIR(moved.stat().st_mode))
+    with operation.files.placing:
+        os.rename(old_name, new_name, src_dir_fd=old.descriptor, dst_dir_fd=new.descriptor)
+        if target is None or target.file != moved.file:  # else two names of one file: nothing was done
+            with acting_as(SERVER):
+                operation.files.index.move(Place(old.key, old_name), seen)
+    if target is not None and target.file != moved.file:
+        operation.files.drop(target)
     operation.made_durable(*({new, old}))
     return RENAME3res_NFS3_OK(RENAME3resok(operation.wcc(0), operation.wcc(1)))
 

@@ -127,10 +127,15 @@ class Nodes:
                 victims.append(self._nodes.pop(node.key))
             self._nodes[node.key] = node
             # Those whose time is over go even if there is room: they may hold the space of a deleted file.
-            while len(self._nodes) > self._capacity or next(iter(self._nodes.values())).verified < oldest_wanted:
+            while len(self._nodes) > self._capacity or self._is_over(oldest_wanted):
                 victims.append(self._nodes.popitem(last=False)[1])
         for victim in victims:
             victim.release()
+
+    def _is_over(self, oldest_wanted: float) -> bool:
+        """Whether the time of the least recently used node is over."""
+        oldest = next(iter(self._nodes.values()), None)
+        return oldest is not None and oldest.verified < oldest_wanted
 
     def drop(self, key: bytes) -> None:
         with self._lock:

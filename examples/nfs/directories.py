@@ -82,7 +82,7 @@ def readdirplus(operation: Operation, argument: READDIRPLUS3args) -> READDIRPLUS
         room_for_names -= _named(entry)
         found.append(_entryplus3(operation, directory, entry, seen))
     _require_progress(found, at_end)
-    operation.afterwards.append(lambda: operation.files.index.record(seen))
+    operation.afterwards.append(lambda: operation.files.remember(directory, seen))
     return READDIRPLUS3res_NFS3_OK(
         READDIRPLUS3resok(operation.attributes(directory), _NO_VERIFIER, dirlistplus3(found, at_end))
     )

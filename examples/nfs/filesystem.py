@@ -9,6 +9,8 @@ A handle is resolved in three steps, each only when the one before fails:
    then through the export, at most SEARCH_LIMIT names. Found or not, the index is corrected.
 
 What is not found is stale. A file that was moved out of the export is therefore served for NODE_LIFETIME at most.
+RENAME changes the file system and then the index; `placing` is held meanwhile, and by whoever else must see the two
+agree: by who writes rows, and by who found that a row is wrong and looks once more before it searches.
 Other file systems that are mounted beneath the export are not part of it: their names are listed, not entered.
 Until a walk is done the thread acts as the server itself; the rights of the caller count for the operation proper.
 """
@@ -50,6 +52,7 @@ class FileSystem:
         self.directory = directory
         self.index = Index(state / "index.sqlite", str(directory))
         self._nodes = Nodes(open_nodes, NODE_LIFETIME)
+        self.placing = threading.Lock()
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
         self.modes = threading.Lock()  # held by who changes the mode of a file, for good or for a moment
         descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -86,7 +89,7 @@ class FileSystem:
 
         Raises OSError: EXDEV for another file system's root.
         """
-        return self.adopt(open_beneath(directory.descriptor, name))
+        return self.adopt(directory, open_beneath(directory.descriptor, name))
 
     def parent(self, directory: Node) -> Node:
         """The directory above one, and the root's own for the root; the caller releases it."""
@@ -94,7 +97,7 @@ class FileSystem:
             return self.node(self.root.file)
         for place in self.index.places(directory.key):
             with suppress(OSError, StaleHandle), self.using(self.node(FileId.unpack(place.parent))) as parent:
-                if self._holds(parent, place.name, directory):
+                if self._holds(parent, place.name, directory.key):
                     parent.retain()
                     return parent
         # Moved by somebody else: finding the directory again corrects its place in the index.
@@ -103,9 +106,15 @@ class FileSystem:
             return self.node(FileId.unpack(place.parent))
         raise StaleHandle("no longer beneath the export")
 
-    def _holds(self, parent: Node, name: bytes, file: Node) -> bool:
-        with self.using(self.peek(parent, name)) as child:
-            return child.file == file.file
+    def _holds(self, parent: Node, name: bytes, file: bytes) -> bool:
+        try:
+            child = self.peek(parent, name)
+        except OSError as problem:
+            if problem.errno in _NOT_THERE:
+                return False
+            raise
+        with self.using(child):
+            return child.key == file
 
     @contextmanager
     def using(self, node: Node) -> Iterator[Node]:
@@ -131,9 +140,14 @@ class FileSystem:
         """As `child`, for a moment only: the node is not kept open."""
         return self._opened(open_beneath(directory.descriptor, name))
 
-    def adopt(self, descriptor: int) -> Node:
-        """The node of an O_PATH descriptor that this takes over; the caller releases it and records it."""
+    def adopt(self, directory: Node, descriptor: int) -> Node:
+        """The node of something in a directory, by an O_PATH descriptor that this takes over.
+
+        The caller releases it and records it. What is in a directory is verified as lately as the directory itself.
+        """
         node = self._opened(descriptor)
+        if directory is not self.root:
+            node.verified = directory.verified
         self._nodes.add(node)
         return node
 
@@ -169,7 +183,7 @@ class FileSystem:
         places = self.index.places(file.pack())
         if not places:
             raise StaleHandle("not known")
-        node = self._walk_to_one(file, places) or self._search(file, places, search)
+        node = self._walk_to(places[0], file) or self._walk_to_one(file) or self._search(file, places, search)
         if node is None:
             for place in places:
                 self.index.forget(place, file.pack())
@@ -177,16 +191,20 @@ class FileSystem:
         self._nodes.add(node)
         return node
 
-    def _walk_to_one(self, file: FileId, places: list[Place]) -> Node | None:
+    def _walk_to(self, place: Place, file: FileId) -> Node | None:
+        path = self._path(place)
+        return None if path is None else self._walk(self.root, path, file)
+
+    def _walk_to_one(self, file: FileId) -> Node | None:
+        """Try all places that the index knows, while no RENAME of this server's makes them wrong."""
         wrong: list[Place] = []
-        for place in places:
-            path = self._path(place)
-            node = self._walk(self.root, path, file) if path is not None else None
-            if node is not None:
-                for other in wrong:
-                    self.index.forget(other, file.pack())
-                return node
-            wrong.append(place)
+        with self.placing:
+            for place in self.index.places(file.pack()):
+                if (node := self._walk_to(place, file)) is not None:
+                    for other in wrong:
+                        self.index.forget(other, file.pack())
+                    return node
+                wrong.append(place)
         return None
 
     def _path(self, place: Place) -> bytes | None:
@@ -244,8 +262,10 @@ class FileSystem:
             path = waiting.popleft()
             try:
                 directory = self._opened(open_beneath(self.root.descriptor, path))
-            except OSError:
-                continue  # gone meanwhile, another file system, or not for us
+            except OSError as problem:
+                if problem.errno in (*_NOT_THERE, errno.EACCES):
+                    continue  # gone meanwhile, another file system, or not for us
+                raise
             with self.using(directory):
                 below: list[bytes] = []
                 node = self._scan_for(directory, file, search, below)
@@ -269,7 +289,23 @@ class FileSystem:
     def record(self, directory: Node, name: bytes, node: Node) -> None:
         """Remember in the index that a node was seen under this name."""
         is_directory = stat.S_ISDIR(node.stat().st_mode)
-        self.index.record([Sighting(Place(directory.key, name), node.key, is_directory)])
+        self.remember(directory, [Sighting(Place(directory.key, name), node.key, is_directory)])
+
+    def remember(self, directory: Node, sightings: Iterable[Sighting]) -> None:
+        """Remember in the index what was seen in a directory, unless another call has moved or removed it since."""
+        if not (news := self.index.unknown(sightings)):
+            return
+        with self.placing:
+            self.index.record([seen for seen in news if self._holds(directory, seen.place.name, seen.file)])
+
+    def forget(self, directory: Node, name: bytes, node: Node | None) -> None:
+        """Let the index forget a name that was removed, and the node that had it, as far as that is known.
+
+        If the file has other names, the row stays: it tells where to begin the search for them.
+        """
+        if node is None or stat.S_ISDIR(node.stat().st_mode) or node.stat().st_nlink == 0:
+            with self.placing:
+                self.index.forget(Place(directory.key, name), None if node is None else node.key)
 
 
 class _Search:

@@ -68,14 +68,16 @@ class Index:
         with self._locked() as database:
             return [Place(*row) for row in database.execute(query, (self.export, file))]
 
+    def unknown(self, sightings: Iterable[Sighting]) -> list[Sighting]:
+        """Those of the sightings that are not in the index."""
+        with self._locked():
+            return [seen for seen in sightings if self._file_at(seen.place) != seen.file]
+
     def record(self, sightings: Iterable[Sighting]) -> None:
-        """Remember where files are. What is known already costs a read only."""
-        with self._locked() as database:
-            news = [seen for seen in sightings if self._file_at(seen.place) != seen.file]
-            if news:
-                with _transaction(database):
-                    for seen in news:
-                        self._write(seen)
+        """Remember where files are."""
+        with self._locked() as database, _transaction(database):
+            for seen in sightings:
+                self._write(seen)
 
     def forget(self, place: Place, file: bytes | None = None) -> None:
         """Forget what is at a place: anything, or only this file."""

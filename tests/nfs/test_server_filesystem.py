@@ -6,14 +6,16 @@ import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pytest
 
 from examples.nfs import changing, looking
 from examples.nfs.attributes import nfstime3_of, status_of
 from examples.nfs.exports import Access
-from examples.nfs.filesystem import FileSystem
+from examples.nfs.filesystem import NODE_LIFETIME, FileSystem
 from examples.nfs.linux import reopen
 from examples.nfs.nfs3_xdr import (
     ACCESS3_DELETE,
@@ -66,6 +68,9 @@ from examples.nfs.nfs3_xdr import (
 )
 from examples.nfs.operation import Caller
 from tests.nfs.volume import Failed, Volume, sattr
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @pytest.fixture
@@ -240,6 +245,101 @@ def test_a_file_moved_out_of_the_export_is_stale(volume: Volume, tmp_path: Path)
             volume.getattr(handle)
     with refuses(nfsstat3.NFS3ERR_STALE):
         volume.lookup(directory, "..")
+
+
+def test_what_was_moved_out_is_served_for_a_lifetime_at_most(volume: Volume, tmp_path: Path) -> None:
+    """However deep: what was opened beneath it lives no longer than it does."""
+    now = 0.0
+    volume.files._nodes.clock = lambda: now
+    directory = volume.mkdir(volume.root, "d")
+    below = volume.mkdir(directory, "below")
+    volume.create(below, "f")
+    volume.forget_open_files()
+    assert volume.lookup(volume.root, "d") == directory
+    (volume.directory / "d").rename(tmp_path / "outside")
+    now = NODE_LIFETIME - 1
+    assert volume.lookup(directory, "below") == below
+    now = NODE_LIFETIME + 1
+    with refuses(nfsstat3.NFS3ERR_STALE):
+        volume.lookup(below, "f")
+
+
+@pytest.fixture
+def no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the index does not know is not found, as in an export too large to be searched."""
+    monkeypatch.setattr("examples.nfs.filesystem.SEARCH_LIMIT", 0)
+
+
+def before(method: Callable[P, R], happens: Callable[[], object]) -> Callable[P, R]:
+    """A method that, the first time, lets something else happen before it."""
+    waiting = [happens]
+
+    def changed(*arguments: P.args, **options: P.kwargs) -> R:
+        if waiting:
+            waiting.pop()()
+        return method(*arguments, **options)
+
+    return changed
+
+
+def test_a_name_that_was_seen_and_then_renamed(
+    volume: Volume, no_search: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LOOKUP sees a directory, another call's RENAME moves it, and then LOOKUP has the index remember it."""
+    directory, file = tree(volume)
+    volume.files.index._database.execute("DELETE FROM place WHERE name = 'd'")
+    rename = partial(volume.rename, volume.root, "d", volume.root, "e")
+    monkeypatch.setattr(volume.files, "record", before(volume.files.record, rename))
+    assert volume.lookup(volume.root, "d") == directory
+    volume.forget_open_files()
+    assert volume.read(file) == b"octets"
+
+
+def test_a_listing_of_what_is_renamed_meanwhile(
+    volume: Volume, no_search: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, file = tree(volume)
+    volume.files.index._database.execute("DELETE FROM place WHERE name = 'd'")
+    rename = partial(volume.rename, volume.root, "d", volume.root, "e")
+    monkeypatch.setattr(volume.files, "remember", before(volume.files.remember, rename))
+    assert [entry.name for entry in volume.readdirplus(volume.root).reply.entries if entry.name == "d"] == ["d"]
+    volume.forget_open_files()
+    assert volume.read(file) == b"octets"
+
+
+def test_a_name_that_was_removed_and_made_again(
+    volume: Volume, no_search: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """REMOVE takes a file, another call makes one of its name, and then REMOVE has the index forget."""
+    directory, _ = tree(volume)
+    made: list[nfs_fh3] = []
+    forget = before(volume.files.forget, lambda: made.append(volume.create(directory, "f")))
+    monkeypatch.setattr(volume.files, "forget", forget)
+    volume.remove(directory, "f")
+    volume.forget_open_files()
+    assert volume.getattr(made[0]).type == NF3REG
+
+
+@pytest.mark.parametrize("names", [("f", "g"), ("d", "e")])
+def test_a_walk_to_what_is_renamed_meanwhile(
+    volume: Volume, no_search: None, monkeypatch: pytest.MonkeyPatch, names: tuple[str, str]
+) -> None:
+    directory, file = tree(volume)
+    volume.forget_open_files()
+    parent = volume.root if names[0] == "d" else directory
+    rename = partial(volume.rename, parent, names[0], parent, names[1])
+    monkeypatch.setattr(volume.files, "_walk", before(volume.files._walk, rename))
+    assert volume.read(file) == b"octets"
+    volume.forget_open_files()
+    assert volume.read(file) == b"octets"
+
+
+def test_a_file_whose_other_name_was_never_seen(volume: Volume) -> None:
+    directory, file = tree(volume)
+    os.link(volume.directory / "d" / "f", volume.directory / "other")
+    volume.remove(directory, "f")
+    volume.restart()
+    assert volume.read(file) == b"octets"
 
 
 def test_hard_links_are_one_file_with_several_places(volume: Volume) -> None:
