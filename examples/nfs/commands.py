@@ -58,9 +58,9 @@ def access_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--target", "service", metavar="SERVICE@HOST", help="The server's GSS name, if not nfs@HOST of the URL."
     )
-    @click.option("--principal", metavar="NAME@REALM", help="Whose credentials; needed to use tickets of a file.")
+    @click.option("--principal", metavar="NAME@REALM", help="Whose credentials.")
     @click.option("--tickets", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-                  help="Keep re-authentication tickets in this file (mode 0600) instead of memory.")  # fmt: skip
+                  help="Keep re-authentication tickets in this file (mode 0600), not in memory; needs --principal.")  # fmt: skip
     @click.option("--no-tickets", is_flag=True, help="Always make full exchanges.")
     @click.option("--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, metavar="SECONDS",
                   help="How long one call may take, reconnections included.")  # fmt: skip
@@ -82,6 +82,8 @@ def access_options(command: Callable[..., None]) -> Callable[..., None]:
         verbose: bool,
         **rest: object,
     ) -> None:
+        if tickets is not None and principal is None:
+            raise click.UsageError("--tickets needs --principal: a file may have tickets of several")
         access = Access(security, service, principal, tickets, not no_tickets, timeout, parallel, mount_port)
         command(access=access, verbose=verbose, **rest)
 

@@ -153,7 +153,7 @@ async def test_put_that_fails_leaves_nothing_new(scene: Scene, tmp_path: Path, p
     source.write_bytes(DATA)
     scene.fake.make("file", b"old")
     scene.call.refuse[f"NFSPROC3_{procedure}"] = nfsstat3.NFS3ERR_NOSPC
-    with pytest.raises(NfsStatusError, match="^/export/file: .*NOSPC"):
+    with pytest.raises(NfsStatusError, match=r"^/export/file: .*NOSPC"):
         await scene.copier.put_file(source, (scene.root, "file"))
     assert list(scene.fake.root.children) == ["file"]
     assert content(scene.fake, "file") == b"old"
