@@ -60,7 +60,7 @@ def access_options(command: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option("--principal", metavar="NAME@REALM", help="Whose credentials.")
     @click.option("--tickets", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-                  help="Keep re-authentication tickets in this file (mode 0600), not in memory; needs --principal.")  # fmt: skip
+                  help="Keep tickets in this file (mode 0600), not in memory; needs --principal.")  # fmt: skip
     @click.option("--no-tickets", is_flag=True, help="Always make full exchanges.")
     @click.option("--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, metavar="SECONDS",
                   help="How long one call may take, reconnections included.")  # fmt: skip
