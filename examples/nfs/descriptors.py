@@ -111,12 +111,6 @@ class Nodes:
         node.release()
         return None
 
-    def has(self, key: bytes) -> bool:
-        """Whether `get` would find a node, unless its file is gone."""
-        with self._lock:
-            node = self._nodes.get(key)
-            return node is not None and self.clock() - node.verified < self._lifetime
-
     def add(self, node: Node) -> None:
         """Keep a node, in place of an older one of the same file."""
         node.retain()

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from examples.nfs.descriptors import Node, Nodes
-from examples.nfs.handles import BadHandle, FileId, Handles, StaleHandle, load_key
+from examples.nfs.handles import FileId, Handles, StaleHandle, load_key
 from examples.nfs.index import Index, Place, Sighting
 from examples.nfs.linux import DirectoryEntry, birth, open_beneath, read_directory, reopen, require_openat2
 
@@ -36,6 +36,10 @@ _NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errn
 _DEEPEST: Final = 2000  # directories above a file
 _DEEPEST_SEARCH: Final = 100
 _LOCKS: Final = 64
+
+
+class NotOpen(Exception):
+    """The node of this handle is not open."""
 
 
 class FileSystem:
@@ -76,13 +80,14 @@ class FileSystem:
             return self.root
         return self._nodes.get(file.pack()) or self._resolve(file, _Search(SEARCH_LIMIT))
 
-    def is_open_untrusted(self, handle: bytes) -> bool:
-        """Whether to resolve this handle takes no disk: its node is open. Never blocks."""
-        try:
-            file = self.handles.open_untrusted(handle)
-        except (BadHandle, StaleHandle):
-            return True
-        return file == self.root.file or self._nodes.has(file.pack())
+    def open_node_untrusted(self, handle: bytes) -> Node:
+        """As `node_untrusted`, and never blocks: raises NotOpen if it takes the disk to find the node."""
+        file = self.handles.open_untrusted(handle)
+        if file == self.root.file:
+            return self.node(file)
+        if (node := self._nodes.get(file.pack())) is None:
+            raise NotOpen
+        return node
 
     def child(self, directory: Node, name: bytes) -> Node:
         """Open a name in a directory, with the thread's present rights; the caller releases it and records it.

@@ -152,14 +152,24 @@ class WriteVerifier:
         self.value = os.urandom(8)
 
 
-def perform(step: Step[A, R], files: FileSystem, caller: Caller, verifier: WriteVerifier, argument: A) -> R:
-    """Do one call; whatever goes wrong with files is in the result. Raises RootOnly, and what is nobody's mistake."""
+def perform(
+    step: Step[A, R],
+    files: FileSystem,
+    caller: Caller,
+    verifier: WriteVerifier,
+    argument: A,
+    find: Callable[[FileSystem, bytes], Node] = FileSystem.node_untrusted,
+) -> R:
+    """Do one call; whatever goes wrong with files is in the result. Raises RootOnly, and what is nobody's mistake.
+
+    `find` takes a handle to its node; what it raises beside problems with files comes out.
+    """
     operation = Operation(files, caller, verifier)
     with operation.held:
         try:
             # Who has no access learns nothing by the answer, and costs no search for a file.
             _require_access(caller, Access.READ, errno.EACCES)
-            _find_nodes(operation, step.handles(argument))
+            _find_nodes(operation, step.handles(argument), find)
             if step.changes:
                 _require_access(caller, Access.WRITE, errno.EROFS)
             with _alone(operation, step.changes), acting_as(caller.credential):
@@ -173,9 +183,9 @@ def perform(step: Step[A, R], files: FileSystem, caller: Caller, verifier: Write
             return step.failure(status_of(problem), operation)
 
 
-def _find_nodes(operation: Operation, handles: Iterable[nfs_fh3]) -> None:
+def _find_nodes(operation: Operation, handles: Iterable[nfs_fh3], find: Callable[[FileSystem, bytes], Node]) -> None:
     for handle in handles:
-        node = operation.hold(operation.files.node_untrusted(handle.data))
+        node = operation.hold(find(operation.files, handle.data))
         if operation.caller.root_only and node is not operation.files.root:
             raise RootOnly(errno.EACCES, "the flavor is too weak for anything but the root")
         operation.nodes.append(node)

@@ -1,13 +1,14 @@
 """The NFS version 3 program (RFC 1813, 3): each procedure goes to a worker thread, where its `Step` is performed."""
 
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from examples.nfs import changing, directories, looking
 from examples.nfs import nfs3_xdr as nfs3
 from examples.nfs.admission import Admission
-from examples.nfs.filesystem import FileSystem
+from examples.nfs.filesystem import FileSystem, NotOpen
 from examples.nfs.identity import SERVER
-from examples.nfs.nfs3_xdr import NFS_V3_Service, nfs_fh3
+from examples.nfs.nfs3_xdr import NFS_V3_Service
 from examples.nfs.operation import RootOnly, Step, WriteVerifier, perform
 from rpcgss.rpc import AuthRefused, Call
 from rpcgss.rpc.rpc_xdr import auth_stat
@@ -27,7 +28,7 @@ class NfsService(NFS_V3_Service[Call]):
         self._verifier: Final = WriteVerifier()
 
     async def NFSPROC3_GETATTR(self, call: Call, arg: nfs3.GETATTR3args) -> nfs3.GETATTR3res:
-        return await self._glance(call, looking.GETATTR, arg, arg.object)
+        return await self._glance(call, looking.GETATTR, arg)
 
     async def NFSPROC3_SETATTR(self, call: Call, arg: nfs3.SETATTR3args) -> nfs3.SETATTR3res:
         return await self._perform(call, changing.SETATTR, arg)
@@ -36,7 +37,7 @@ class NfsService(NFS_V3_Service[Call]):
         return await self._perform(call, looking.LOOKUP, arg)
 
     async def NFSPROC3_ACCESS(self, call: Call, arg: nfs3.ACCESS3args) -> nfs3.ACCESS3res:
-        return await self._glance(call, looking.ACCESS, arg, arg.object)
+        return await self._glance(call, looking.ACCESS, arg)
 
     async def NFSPROC3_READLINK(self, call: Call, arg: nfs3.READLINK3args) -> nfs3.READLINK3res:
         return await self._perform(call, looking.READLINK, arg)
@@ -96,9 +97,11 @@ class NfsService(NFS_V3_Service[Call]):
         except RootOnly as problem:
             raise AuthRefused(auth_stat.AUTH_TOOWEAK, str(problem)) from problem
 
-    async def _glance(self, call: Call, step: Step[A, R], argument: A, handle: nfs_fh3) -> R:
+    async def _glance(self, call: Call, step: Step[A, R], argument: A) -> R:
         """As `_perform`, but at once if it is sure not to block: an open file's attributes are in memory."""
         caller = self._admission.caller(call.identity)
-        if caller.credential == SERVER and not caller.root_only and self._files.is_open_untrusted(handle.data):
-            return perform(step, self._files, caller, self._verifier, argument)
+        if caller.credential == SERVER and not caller.root_only:
+            with suppress(NotOpen):
+                find = FileSystem.open_node_untrusted
+                return perform(step, self._files, caller, self._verifier, argument, find)
         return await self._perform(call, step, argument)

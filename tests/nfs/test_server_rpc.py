@@ -1,6 +1,7 @@
 """The server's programs by RPC: who is let in, MOUNT, and what kernel clients probe."""
 
 import functools
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ import trio
 
 import xdr
 from examples.nfs.admission import Security
+from examples.nfs.descriptors import Node
 from examples.nfs.exports import Access, Rules
+from examples.nfs.filesystem import FileSystem, _Search
+from examples.nfs.handles import FileId
 from examples.nfs.mount3_xdr import (
     MNT3ERR_ACCES,
     MNT3ERR_NOENT,
@@ -152,6 +156,28 @@ async def test_principals_of_auth_sys(tmp_path: Path) -> None:
         assert refused == mountres3_default(MNT3ERR_ACCES)
         seen = await NFS_V3_Client(stranger.call).NFSPROC3_GETATTR(GETATTR3args(handle))
         assert seen == GETATTR3res_default(nfsstat3.NFS3ERR_ACCES)
+
+
+async def test_nothing_is_searched_for_in_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GETATTR of an open file is answered at once; but whether its file is gone takes the disk to tell."""
+    threads = []
+    resolve = FileSystem._resolve
+
+    def observed(self: FileSystem, file: FileId, search: _Search) -> Node:
+        threads.append(threading.get_ident())
+        return resolve(self, file, search)
+
+    monkeypatch.setattr(FileSystem, "_resolve", observed)
+    async with site(tmp_path, Security.SYS) as here:
+        client, root = await here.mount(AuthSys(uid=7, gid=8))
+        handle = await put(client, root, "f", b"x")
+        nfs = NFS_V3_Client(client.call)
+        assert isinstance(await nfs.NFSPROC3_GETATTR(GETATTR3args(handle)), GETATTR3res_NFS3_OK)
+        assert threads == []
+        (here.directory / "f").unlink()
+        assert await nfs.NFSPROC3_GETATTR(GETATTR3args(handle)) == GETATTR3res_default(nfsstat3.NFS3ERR_STALE)
+    assert len(threads) == 1
+    assert threads[0] != threading.get_ident()
 
 
 async def test_what_is_open_to_every_flavor(tmp_path: Path, realm: Realm) -> None:
