@@ -9,6 +9,7 @@ Several processes may use one index. Every method may block, and may be called f
 """
 
 import errno
+import logging
 import os
 import secrets
 import sqlite3
@@ -17,6 +18,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
+
+from rpcgss.rpc.quiet import QuietLog
 
 _LAYOUT: Final = 1
 _TABLES: Final = """
@@ -28,6 +31,13 @@ _TABLES: Final = """
     CREATE INDEX IF NOT EXISTS place_of_file ON place (export, file);
 """
 _BUSY_MILLISECONDS: Final = 5000
+_ERRORS: Final = {
+    sqlite3.SQLITE_BUSY: errno.EAGAIN,
+    sqlite3.SQLITE_LOCKED: errno.EAGAIN,
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+}
+
+_log = QuietLog(logging.getLogger(__name__))
 
 
 class Place(NamedTuple):
@@ -46,7 +56,11 @@ class Sighting(NamedTuple):
 
 
 class Index:
-    """The index of one export; use one per process. Raises OSError (EIO) when the data base fails."""
+    """The index of one export; use one per process.
+
+    When the data base fails, all methods raise OSError: EAGAIN if another process holds it for too long, ENOSPC if its
+    disk is full, else EIO. Nothing is changed then. Once in use they say so in the log: a client learns a number only.
+    """
 
     def __init__(self, path: Path, directory: str) -> None:
         self._path = path
@@ -128,15 +142,21 @@ class Index:
 
     @contextmanager
     def _locked(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._translated():
-            yield self._database
+        try:
+            with self._lock, self._translated():
+                yield self._database
+        except OSError as problem:
+            _log.warning("%s: %s", problem.filename, problem.strerror)
+            raise
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as problem:
-            raise OSError(errno.EIO, f"the index of handles: {problem}", str(self._path)) from problem
+            code = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the rest tells it finer
+            number = _ERRORS.get(code, errno.EIO)
+            raise OSError(number, f"the index of handles: {problem}", str(self._path)) from problem
 
 
 @contextmanager
@@ -144,7 +164,8 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
+        database.execute("COMMIT")
     except BaseException:
-        database.execute("ROLLBACK")
+        if database.in_transaction:  # SQLite may have rolled it back by itself, as when the disk is full
+            database.execute("ROLLBACK")
         raise
-    database.execute("COMMIT")
