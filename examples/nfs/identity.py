@@ -18,6 +18,8 @@ from typing import Final
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _SYS_SETGROUPS: Final = {"x86_64": 116, "aarch64": 159, "riscv64": 159, "s390x": 206, "ppc64le": 81}
+_CAPABILITY_VERSION: Final = 0x20080522  # _LINUX_CAPABILITY_VERSION_3
+_CAP_SYS_RESOURCE: Final = 1 << 24
 _UNCHANGED: Final = 0xFFFFFFFF  # setfsuid of this changes nothing and returns what is
 
 
@@ -37,6 +39,25 @@ SERVER: Final = Credential(os.geteuid(), os.getegid(), tuple(os.getgroups()))
 def can_change() -> bool:
     """Whether this process can act as other users."""
     return os.geteuid() == 0 and sys.maxsize > 2**32 and platform.machine() in _SYS_SETGROUPS
+
+
+def give_up_reserves() -> None:
+    """Let quotas and the space that is reserved for root hold for this thread, and for those it starts from now on.
+
+    The kernel takes most of root's powers from a thread that is another user to the file system, but not this one.
+    Raises PermissionError if the kernel refuses.
+    """
+    header = struct.pack("=Ii", _CAPABILITY_VERSION, 0)
+    sets = ctypes.create_string_buffer(24)  # effective, permitted and inheritable, of the lower 32 and the upper ones
+    _require_done("capget", _libc.capget(header, sets))
+    effective, *others = struct.unpack("=6I", sets.raw)
+    _require_done("capset", _libc.capset(header, struct.pack("=6I", effective & ~_CAP_SYS_RESOURCE, *others)))
+
+
+def _require_done(name: str, result: int) -> None:
+    if result != 0:
+        problem = ctypes.get_errno()
+        raise PermissionError(problem, f"{name}: {os.strerror(problem)}")
 
 
 class _Thread(threading.local):
@@ -79,9 +100,7 @@ def _return_to(credential: Credential) -> None:
 def _become(credential: Credential) -> None:
     groups = struct.pack(f"={len(credential.groups)}I", *credential.groups)
     number = _SYS_SETGROUPS[platform.machine()]
-    if _libc.syscall(number, ctypes.c_long(len(credential.groups)), groups) != 0:
-        problem = ctypes.get_errno()
-        raise PermissionError(problem, f"setgroups: {os.strerror(problem)}")
+    _require_done("setgroups", _libc.syscall(number, ctypes.c_long(len(credential.groups)), groups))
     _libc.setfsgid(ctypes.c_uint32(credential.gid))
     _libc.setfsuid(ctypes.c_uint32(credential.uid))
     now = (_libc.setfsuid(ctypes.c_uint32(_UNCHANGED)), _libc.setfsgid(ctypes.c_uint32(_UNCHANGED)))

@@ -132,9 +132,19 @@ def raise_descriptor_limit() -> None:
 
 
 def write_status(server: NfsServer, path: Path) -> None:
-    """Write the counters as JSON, in one step: who reads the file sees the old or the new ones."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(server.status(), file, indent=1)
-        file.write("\n")
-    os.replace(name, path)
+    """Write the counters as JSON, in one step: who reads the file sees the old or the new ones.
+
+    Raises OSError with a text that names the file.
+    """
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(server.status(), file, indent=1)
+                file.write("\n")
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as problem:
+        raise OSError(problem.errno, f"cannot write {path}: {problem.strerror}") from problem

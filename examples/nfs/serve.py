@@ -14,7 +14,7 @@ import trio
 
 from examples.nfs.admission import Security
 from examples.nfs.exports import RulesError, load_exports, load_users
-from examples.nfs.identity import can_change
+from examples.nfs.identity import can_change, give_up_reserves
 from examples.nfs.mount import EXPORT
 from examples.nfs.running import NfsServer, kerberos, nfs_server, raise_descriptor_limit, write_status
 from rpcgss.gss.errors import AcceptorUnusable
@@ -91,7 +91,7 @@ class Drops(click.ParamType[DropPolicy]):
 @click.option("--no-tickets", is_flag=True, help="No fast re-authentication.")
 @click.option("--drop", "drops", type=Drops(), metavar="RULE", help="Lose contexts: every=N calls, or probability=P.")
 @click.option("--state", type=click.Path(path_type=Path), help="Directory for the handles' key and index.")
-@click.option("--status", type=click.Path(path_type=Path), help="Write counters there on SIGUSR1 and at the end.")
+@click.option("--status", type=click.Path(path_type=Path), help="Write counters there at the start, on SIGUSR1 and at the end.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell of refused calls too.")
 def serve(
     directory: Path,
@@ -113,12 +113,16 @@ def serve(
     """Serve DIRECTORY by NFS version 3 and MOUNT version 3, on one port."""
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
     state = (state or _usual_state()).absolute()
-    _require_outside(directory.resolve(), {"--state": state, "--keyring": keyring, "--keytab": keytab})
+    inner = {"--state": state, "--keyring": keyring, "--keytab": keytab}
+    inner |= {"--exports": exports, "--users": users, "--status": status}
+    _require_outside(directory.resolve(), inner)
     if users is not None and not can_change():
         raise click.UsageError("--users: only root on a 64-bit Linux can act as other users")
     with_kerberos = securities != (Security.SYS,)
     with one_line_errors():
         raise_descriptor_limit()
+        if users is not None:
+            give_up_reserves()
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         parts = nfs_server(
             directory,
@@ -131,6 +135,8 @@ def serve(
             store=ContextStore(drop_policy=drops),
         )
         with parts as server:
+            if status is not None:
+                write_status(server, status)  # that it cannot be written is better known now
             trio.run(_serve, server, host, port, status)
             if status is not None:
                 write_status(server, status)
@@ -159,7 +165,7 @@ def _try_to_write_status(server: NfsServer, path: Path) -> None:
     try:
         write_status(server, path)
     except OSError as problem:
-        logging.warning("cannot write the counters: %s", problem)
+        logging.warning("%s", problem.strerror)
 
 
 def _place(listener: trio.SocketListener) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.nfs.identity import can_change
 from examples.nfs.mount3_xdr import MOUNT_V3_Client, mountres3_MNT3_OK
 from examples.nfs.nfs3_xdr import (
     FILE_SYNC,
@@ -155,8 +156,8 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     assert (status, "does not exist" in line) == (2, True)
 
 
-@pytest.mark.parametrize("option", ["--state", "--keyring", "--keytab"])
-def test_secrets_are_not_exported(tmp_path: Path, option: str) -> None:
+@pytest.mark.parametrize("option", ["--state", "--keyring", "--keytab", "--exports", "--users", "--status"])
+def test_what_clients_must_not_read_or_change_is_not_exported(tmp_path: Path, option: str) -> None:
     status, line = fails(tmp_path, option, tmp_path / "inside")
     assert status == 2
     assert f"{option}: {tmp_path}/inside is inside of what is exported" in line
@@ -189,6 +190,23 @@ def test_an_unreadable_keyring(place: list[str | Path], tmp_path: Path, realm: R
     (tmp_path / "keyring").chmod(0o644)
     status, line = fails(*place, "--service", f"nfs@{HOST}", "--keyring", tmp_path / "keyring")
     assert (status, "chmod 600" in line) == (1, True)
+
+
+def test_a_place_where_no_counters_can_be_written(place: list[str | Path], tmp_path: Path) -> None:
+    status, line = fails(*place, "--sec", "sys", "--status", tmp_path / "nothing" / "status")
+    assert status == 1
+    assert line == f"Error: cannot write {tmp_path / 'nothing' / 'status'}: No such file or directory"
+
+
+@pytest.mark.skipif(not can_change(), reason="only root can act as other users")
+def test_users_are_held_to_their_quotas(tmp_path: Path) -> None:
+    """CAP_SYS_RESOURCE overrides quotas and what is reserved for root, whoever a thread is to the file system."""
+    (tmp_path / "users").write_text("* 54321\n")
+    with serving(tmp_path / "export", tmp_path / "state", "--sec", "sys", "--users", tmp_path / "users") as server:
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+    capabilities = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapEff"))
+    assert capabilities & 1 << 24 == 0
+    assert capabilities & 1 << 0
 
 
 def test_a_bad_exports_file(place: list[str | Path], tmp_path: Path) -> None:
