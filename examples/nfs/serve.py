@@ -91,7 +91,9 @@ class Drops(click.ParamType[DropPolicy]):
 @click.option("--no-tickets", is_flag=True, help="No fast re-authentication.")
 @click.option("--drop", "drops", type=Drops(), metavar="RULE", help="Lose contexts: every=N calls, or probability=P.")
 @click.option("--state", type=click.Path(path_type=Path), help="Directory for the handles' key and index.")
-@click.option("--status", type=click.Path(path_type=Path), help="Write counters there at the start, on SIGUSR1 and at the end.")
+@click.option(
+    "--status", type=click.Path(path_type=Path), help="Write counters there at the start, on SIGUSR1 and at the end."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Tell of refused calls too.")
 def serve(
     directory: Path,
