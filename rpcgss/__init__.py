@@ -9,13 +9,15 @@ The packages within, in reading order: `rpc` (plain ONC RPC), `gss` (RPCSEC_GSS)
 """
 
 from rpcgss.connect import connect_tcp, connect_unix
-from rpcgss.gss.client import GssFlavor
+from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
 from rpcgss.gss.context import GssIdentity
+from rpcgss.gss.errors import AcceptorUnusable
 from rpcgss.gss.mechanism import GssapiAcceptor
-from rpcgss.gss.provider import Credentials, GssService
+from rpcgss.gss.provider import KRB5, SPNEGO, Credentials, GssService
 from rpcgss.gss.server import GssServerFlavor
-from rpcgss.gss.store import ContextStore, DropPolicy, StoreLimits
+from rpcgss.gss.store import ContextStore, DropPolicy, StoreEvent, StoreEventKind, StoreLimits
 from rpcgss.reauth.client import TicketClient
+from rpcgss.reauth.errors import KeyringError, TicketStoreError
 from rpcgss.reauth.keyring import FixedKeys, Keyring
 from rpcgss.reauth.server import TicketServer
 from rpcgss.reauth.tickets import MemoryTicketStore, SqliteTicketStore, TicketStore
@@ -35,6 +37,7 @@ from rpcgss.rpc import (
     ConnectionLost,
     Identity,
     OutcomeUnknown,
+    Policy,
     Refusal,
     RpcError,
     Server,
@@ -48,8 +51,11 @@ from transport import listen_tcp, listen_unix
 READING_ORDER = ("rpc", "gss", "reauth", "connect")
 
 __all__ = [
+    "KRB5",
+    "SPNEGO",
     "AcceptNone",
     "AcceptSys",
+    "AcceptorUnusable",
     "Anonymous",
     "AuthNone",
     "AuthRefused",
@@ -59,6 +65,8 @@ __all__ = [
     "CallFailed",
     "CallTimedOut",
     "Client",
+    "ClientEvent",
+    "ClientEventKind",
     "ClientFlavor",
     "ConnectionLost",
     "ContextStore",
@@ -72,17 +80,22 @@ __all__ = [
     "GssapiAcceptor",
     "Identity",
     "Keyring",
+    "KeyringError",
     "MemoryTicketStore",
     "OutcomeUnknown",
+    "Policy",
     "Refusal",
     "RpcError",
     "Server",
     "ServerFlavor",
     "SqliteTicketStore",
+    "StoreEvent",
+    "StoreEventKind",
     "StoreLimits",
     "TicketClient",
     "TicketServer",
     "TicketStore",
+    "TicketStoreError",
     "UnixIdentity",
     "connect_tcp",
     "connect_unix",

@@ -50,6 +50,9 @@ class GssIdentity(Identity):
     application: bytes = b""
     delegated: object | None = field(default=None, repr=False, compare=False)
 
+    def __str__(self) -> str:
+        return self.principal
+
 
 class Context:
     """A server's end.

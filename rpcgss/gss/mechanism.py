@@ -70,6 +70,8 @@ class GssapiAcceptor(Acceptor):
     def __init__(
         self, names: Iterable[str], keytab: str | os.PathLike[str] | None = None, *, replay_cache: str | None = None
     ) -> None:
+        if isinstance(names, str):
+            raise TypeError(f"names is a list of services, such as [{names!r}]")
         self._credentials = [_acquire_acceptor(name, keytab, replay_cache) for name in names]
         if not self._credentials:
             raise AcceptorUnusable("a server needs the name of at least one service to accept, such as nfs@host")
@@ -361,8 +363,7 @@ def _acquire_acceptor(
         acquired = _call(raw.acquire_cred_from, store, full, None, [_oid(KRB5), _oid(SPNEGO)], "accept")
         return _mechanism_name(full, _oid(KRB5)), acquired.creds
     except GssError as error:
-        remedy = "; put its key there (kadmin: ktadd)" if error.minor == _NO_KEY_OF_THAT_NAME else ""
-        raise AcceptorUnusable(f"cannot accept as {name} with {described}: {error.text}{remedy}") from error
+        raise AcceptorUnusable(f"cannot accept as {name} with {described}: {error.text}; {_KEYTAB_REMEDY}") from error
 
 
 def _with_realm(name: raw.Name) -> raw.Name:
@@ -377,7 +378,7 @@ def _require_readable(keytab: Path) -> None:
     try:
         keytab.open("rb").close()
     except OSError as error:
-        raise AcceptorUnusable(f"cannot read keytab {keytab}: {error.strerror}") from error
+        raise AcceptorUnusable(f"cannot read keytab {keytab}: {error.strerror}; {_KEYTAB_REMEDY}") from error
 
 
 # What a user can do about it. The numbers are krb5's (com_err table krb5, as unsigned 32-bit); under SPNEGO they are
@@ -385,7 +386,7 @@ def _require_readable(keytab: Path) -> None:
 
 _KRB5_ERRORS: Final = 2529638912
 _NOT_OURS: Final = _KRB5_ERRORS + 35
-_NO_KEY_OF_THAT_NAME: Final = 39756033  # com_err table k5g
+_KEYTAB_REMEDY: Final = "put the service's key there (kadmin: ktadd), or name another keytab (KRB5_KTNAME)"
 _HINTS: Final = {
     _KRB5_ERRORS + 7: "the KDC does not know the service {target!r}: check the name, or make the principal",
     _KRB5_ERRORS + 32: "the Kerberos ticket has expired: run kinit",

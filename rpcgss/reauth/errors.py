@@ -2,8 +2,10 @@
 
 import enum
 
+from rpcgss.rpc.errors import RpcError
 
-class ReauthError(Exception):
+
+class ReauthError(RpcError):
     """Root of every error of this package. Messages never contain keys, tickets or what was in them."""
 
 

@@ -10,7 +10,10 @@ from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat
 
 
 class RpcError(Exception):
-    """Root of everything that this package raises."""
+    """Root of everything that this package, `rpcgss.gss` and `rpcgss.reauth` raise of their own.
+
+    Arguments and results that do not fit their types are `xdr.EncodeError`.
+    """
 
 
 class BadMessage(RpcError):

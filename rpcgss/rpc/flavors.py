@@ -31,9 +31,12 @@ from xdr import Buffer, DecodeError, EncodeError
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who makes a call, as far as its flavor can tell. `flavor` is the auth_flavor's number."""
+    """Who makes a call, as far as its flavor can tell. `flavor` is the auth_flavor's number; `str` is for people."""
 
     flavor: int
+
+    def __str__(self) -> str:
+        return f"somebody of flavor {self.flavor}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class Anonymous(Identity):
     """AUTH_NONE."""
 
     flavor: int = auth_flavor.AUTH_NONE
+
+    def __str__(self) -> str:
+        return "anonymous"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,9 @@ class UnixIdentity(Identity):
     uid: int
     gid: int
     gids: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"uid {self.uid} of {self.machine!r} (claimed)"
 
 
 # The client's end

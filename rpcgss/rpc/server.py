@@ -106,7 +106,7 @@ class Server:
     ) -> None:
         self.counters: Final = ServerCounters()
         self._programs: Final = _by_program(services)
-        self._flavors: Final = {flavor.number: flavor for flavor in flavors}
+        self._flavors: Final = {flavor.number: flavor for flavor in map(_server_flavor, flavors)}
         self._policy: Final = policy
         self._places: Final = Places(max_calls, max_calls_per_connection)
         self._max_connections: Final = max_connections
@@ -120,6 +120,8 @@ class Server:
     ) -> None:
         """Serve until `stop` is called; then accept and read nothing more, let what runs end, at most `drain_seconds`
         long, and return. The listeners are closed on every way out. Cancelled: calls under way are cancelled too."""
+        if isinstance(listeners, trio.abc.Listener):
+            raise TypeError("listeners is a list, as listen_tcp gives it, or [listen_unix(path)]")
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as accepting:
                 accepting.start_soon(self._accept, listeners, connections)
@@ -325,9 +327,17 @@ async def stopping_on_signals(
         raise failure
 
 
+def _server_flavor(flavor: ServerFlavor) -> ServerFlavor:
+    if not isinstance(flavor, ServerFlavor):
+        raise TypeError(f"{flavor!r} is no server's flavor: give AcceptNone(), AcceptSys() or a GssServerFlavor")
+    return flavor
+
+
 def _by_program(services: Iterable[xdr.Service[Call]]) -> dict[int, dict[int, xdr.Service[Call]]]:
     programs: dict[int, dict[int, xdr.Service[Call]]] = {}
     for service in services:
+        if not isinstance(service, xdr.Service):
+            raise TypeError(f"{service!r} is no service: give an instance of a subclass of a generated service class")
         versions = programs.setdefault(service.PROGRAM, {})
         if service.VERSION in versions:
             raise ValueError(f"program {service.PROGRAM}, version {service.VERSION} is there twice")

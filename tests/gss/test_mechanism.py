@@ -270,7 +270,7 @@ def test_a_keytab_of_rubbish(realm: Realm, tmp_path: Path) -> None:
 
 def test_a_keytab_without_that_key(realm: Realm) -> None:
     with pytest.raises(
-        AcceptorUnusable, match=f"cifs@localhost with keytab {realm.service_keytab}: No key table.*; put its key"
+        AcceptorUnusable, match=f"cifs@localhost with keytab {realm.service_keytab}: No key table.*; put the service"
     ):
         GssapiAcceptor(["nfs@localhost", "cifs@localhost"], realm.service_keytab)
 

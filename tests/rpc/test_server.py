@@ -13,6 +13,7 @@ from rpcgss.rpc import (
     AcceptNone,
     AcceptSys,
     Anonymous,
+    AuthNone,
     AuthRefused,
     AuthSys,
     Call,
@@ -143,6 +144,25 @@ async def test_a_peer_that_does_not_speak_rpc_is_closed_and_others_are_served(
         await other.send(call_record())
         assert (await other.receive()).hex() == f"{ACCEPTED} 00000000".replace(" ", "")
     assert [record.message for record in caplog.records if "stranger" in record.message]
+
+
+def test_identities_are_written_for_people() -> None:
+    assert str(Anonymous()) == "anonymous"
+    claimed = UnixIdentity(machine="here\x1b[2J", uid=7, gid=8, gids=())
+    assert str(claimed) == "uid 7 of 'here\\x1b[2J' (claimed)"
+
+
+async def test_what_is_easily_confused_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="AcceptNone"):
+        Server([], [AuthNone()])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="no server's flavor"):
+        Server([], [AcceptNone])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="give an instance"):
+        Server([Program], [])  # type: ignore[list-item]
+    (listener,) = await listen_tcp(0, "127.0.0.1")
+    async with listener:
+        with pytest.raises(TypeError, match="is a list"):
+            await Server([], []).serve(listener)  # type: ignore[arg-type]
 
 
 async def test_identities_and_policy() -> None:
