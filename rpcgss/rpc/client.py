@@ -54,6 +54,14 @@ async def open_client(
     seed            -- of the random part of the back-off
     """
     failure: BaseException | None = None
+    # The connection outlives a cancellation from outside for as long as the block does, so that the block can clean up
+    # by shielded calls.
+    connection = trio.CancelScope(shield=True)
+
+    async def keep_connected() -> None:
+        with connection:
+            await client._connector.run()
+
     async with trio.open_nursery() as nursery:
         client = Client(
             connect,
@@ -68,13 +76,15 @@ async def open_client(
         try:
             if connect_now:
                 await client._connector.connect_first(timeout)
-            nursery.start_soon(client._connector.run)
+            nursery.start_soon(keep_connected)
             yield client
         except (Exception, KeyboardInterrupt, SystemExit) as error:
             failure = error
         finally:
-            await client._close()
-            nursery.cancel_scope.cancel()
+            try:
+                await client._close()
+            finally:
+                connection.cancel()
     if failure is not None:
         raise failure
 

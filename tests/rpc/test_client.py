@@ -502,6 +502,21 @@ async def echo_octets(client: Client, octets: bytes) -> None:
     assert await client.call(ECHO, octets) == octets
 
 
+async def test_a_block_that_is_cancelled_can_clean_up_by_shielded_calls() -> None:
+    server = Server([program := Program()], [AcceptNone()])
+    async with network(server) as net:
+        with trio.CancelScope() as scope:
+            async with open_client(net.connect, AuthNone()) as client:
+                await client.call(NULL, None)
+                scope.cancel()
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await client.call(ECHO, b"cleaned up")
+    assert program.executed == {b"cleaned up": 1}
+
+
 async def test_closing_wakes_those_who_wait(autojump_clock: trio.testing.MockClock) -> None:
     outcomes: list[str] = []
 
