@@ -55,9 +55,8 @@ class SendWindow:
         self.size: Final = size
         self._next = first
         self._last: Final = last
-        self._unanswered: dict[
-            int, int
-        ] = {}  # number -> connection; in rising order, as numbers are only added at the end
+        # number -> connection; in rising order, as numbers are only added at the end
+        self._unanswered: dict[int, int] = {}
 
     @property
     def exhausted(self) -> bool:
