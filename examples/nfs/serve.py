@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -146,21 +146,21 @@ def serve(
 
 async def _serve(server: NfsServer, host: str, port: int, status: Path | None) -> None:
     listeners = await listen_tcp(port, host)
-    async with stopping_on_signals(server.rpc), trio.open_nursery() as nursery:
-        nursery.start_soon(_keep_watch, server, status)
-        click.echo(f"listening on {_place(listeners[0])}: {server.files.directory} as {EXPORT}")
-        await server.rpc.serve(listeners, drain_seconds=DRAIN_SECONDS)
-        nursery.cancel_scope.cancel()
+    async with stopping_on_signals(server.rpc):
+        with trio.open_signal_receiver(signal.SIGUSR1) as arrivals:
+            click.echo(f"listening on {_place(listeners[0])}: {server.files.directory} as {EXPORT}")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_write_when_asked, server, status, arrivals)
+                if server.tickets is not None:
+                    nursery.start_soon(server.tickets.watch)
+                await server.rpc.serve(listeners, drain_seconds=DRAIN_SECONDS)
+                nursery.cancel_scope.cancel()
 
 
-async def _keep_watch(server: NfsServer, status: Path | None) -> None:
-    async with trio.open_nursery() as nursery:
-        if server.tickets is not None:
-            nursery.start_soon(server.tickets.watch)
+async def _write_when_asked(server: NfsServer, status: Path | None, arrivals: AsyncIterator[int]) -> None:
+    async for _ in arrivals:
         if status is not None:
-            with trio.open_signal_receiver(signal.SIGUSR1) as arrivals:
-                async for _ in arrivals:
-                    _try_to_write_status(server, status)
+            _try_to_write_status(server, status)
 
 
 def _try_to_write_status(server: NfsServer, path: Path) -> None:

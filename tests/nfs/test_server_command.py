@@ -93,6 +93,29 @@ def test_it_says_where_it_listens_and_ends_when_told(tmp_path: Path) -> None:
         assert server.end() == (0, "")
 
 
+def test_a_request_for_counters_does_no_harm(tmp_path: Path) -> None:
+    """From the line on that says that it listens, and where no place for the counters was given."""
+    with serving(tmp_path / "export", tmp_path / "state", "--sec", "sys") as server:
+        server.process.send_signal(signal.SIGUSR1)
+        assert server.end() == (0, "")
+
+
+def test_nobody_reads_where_it_listens(place: list[str | Path]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        command(*place, "--sec", "sys"),
+        cwd=ROOT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "Error: Broken pipe\n")
+
+
 async def test_handles_and_status_across_a_kill(tmp_path: Path) -> None:
     directory, state, status = tmp_path / "export", tmp_path / "state", tmp_path / "status"
     with serving(directory, state, "--sec", "sys") as server:
