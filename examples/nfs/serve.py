@@ -86,7 +86,9 @@ class Drops(click.ParamType[DropPolicy]):
 @click.option("--keytab", type=click.Path(path_type=Path), help="Keys of the service.  [default: Kerberos' own]")
 @click.option("--exports", type=click.Path(path_type=Path), help="File of PATTERN none|ro|rw, first match wins.")
 @click.option("--users", type=click.Path(path_type=Path), help="File of PATTERN USER: act as these users (as root).")
-@click.option("--keyring", type=click.Path(path_type=Path), help="Keys of the tickets.  [default: in the state]")
+@click.option(
+    "--keyring", type=click.Path(path_type=Path), help="Keys of the tickets.  [default: in the state, made with it]"
+)
 @click.option("--new-keyring", is_flag=True, help="Make the keyring if it is not there.")
 @click.option("--no-tickets", is_flag=True, help="No fast re-authentication.")
 @click.option("--drop", "drops", type=Drops(), metavar="RULE", help="Lose contexts: every=N calls, or probability=P.")
@@ -177,11 +179,12 @@ def _place(listener: trio.SocketListener) -> str:
 
 def _tickets(keyring: Path | None, state: Path, make: bool) -> TicketServer:
     path = keyring or state / "keyring"
-    if not path.exists() and (make or keyring is None):
+    if path.exists():
+        return TicketServer(Keyring(path))
+    # In a state that has been used before, a keyring that is not there has been lost: nobody replaces it silently.
+    if make or (keyring is None and not any(state.iterdir())):
         return TicketServer(Keyring.create(path))
-    if not path.exists():
-        raise click.ClickException(f"there is no keyring at {path}; add --new-keyring to make one")
-    return TicketServer(Keyring(path))
+    raise click.ClickException(f"there is no keyring at {path}; add --new-keyring to make one")
 
 
 def _usual_state() -> Path:

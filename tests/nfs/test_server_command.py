@@ -205,6 +205,19 @@ def test_a_missing_keyring(place: list[str | Path], tmp_path: Path, realm: Realm
     assert line == f"Error: there is no keyring at {tmp_path / 'nothing'}; add --new-keyring to make one"
 
 
+def test_a_keyring_that_was_lost_from_a_used_state_is_not_replaced(tmp_path: Path, realm: Realm) -> None:
+    directory, state = tmp_path / "export", tmp_path / "state"
+    options = ("--service", f"nfs@{HOST}", "--keytab", realm.service_keytab)
+    for _ in range(2):  # made at the first start, found at the second
+        with serving(directory, state, *options) as server:
+            assert server.end()[0] == 0
+    (state / "keyring").unlink()
+    status, line = fails(directory, "--state", state, *options)
+    assert (status, line) == (1, f"Error: there is no keyring at {state / 'keyring'}; add --new-keyring to make one")
+    with serving(directory, state, *options, "--new-keyring") as server:
+        assert server.end()[0] == 0
+
+
 def test_an_unreadable_keyring(place: list[str | Path], tmp_path: Path, realm: Realm) -> None:
     (tmp_path / "keyring").write_text("{}")
     (tmp_path / "keyring").chmod(0o600)
