@@ -352,8 +352,6 @@ def rmdir(operation: Operation, argument: RMDIR3args) -> RMDIR3res:
     node = _peeked(operation, directory, name)
     os.rmdir(name, dir_fd=directory.descriptor)
     _gone(operation, directory, name, node)
-    if node is not None:
-        operation.afterwards.append(lambda: operation.files.index.forget_below(node.key))
     return RMDIR3res_NFS3_OK(RMDIR3resok(operation.wcc(0)))
 
 

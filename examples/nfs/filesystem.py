@@ -306,11 +306,15 @@ class FileSystem:
     def forget(self, directory: Node, name: bytes, node: Node | None) -> None:
         """Let the index forget a name that was removed, and the node that had it, as far as that is known.
 
-        If the file has other names, the row stays: it tells where to begin the search for them.
+        If the file has other names, the row stays: it tells where to begin the search for them. Raises nothing when the
+        index fails: the name is gone all the same, and what is left of it is found to be wrong when it is used.
         """
-        if node is None or stat.S_ISDIR(node.stat().st_mode) or node.stat().st_nlink == 0:
-            with self.placing:
+        is_directory = node is not None and stat.S_ISDIR(node.stat().st_mode)
+        with suppress(OSError), self.placing:
+            if node is None or is_directory or node.stat().st_nlink == 0:
                 self.index.forget(Place(directory.key, name), None if node is None else node.key)
+            if node is not None and is_directory:
+                self.index.forget_below(node.key)
 
 
 class _Search:

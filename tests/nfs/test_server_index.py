@@ -68,6 +68,21 @@ def test_a_locked_index_is_busy_and_the_log_tells(tmp_path: Path, caplog: pytest
     volume.close()
 
 
+def test_what_is_removed_is_removed_whatever_the_index_says(tmp_path: Path) -> None:
+    (tmp_path / "export").mkdir()
+    volume = Volume(tmp_path / "export", tmp_path / "state")
+    directory = volume.mkdir(volume.root, "d")
+    file = volume.create(directory, "f")
+    volume.files.index._database.execute("PRAGMA query_only = 1")
+    volume.remove(directory, "f")
+    volume.rmdir(volume.root, "d")
+    volume.files.index._database.execute("PRAGMA query_only = 0")
+    with pytest.raises(Failed) as caught:
+        volume.getattr(file)
+    assert caught.value.status is nfsstat3.NFS3ERR_STALE
+    volume.close()
+
+
 def test_an_index_that_breaks_while_in_use(index: Index, caplog: pytest.LogCaptureFixture) -> None:
     index._database.execute("DROP TABLE place")
     with (
