@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from .keys import Protection, Unprotected
+from .keys import Unprotected
 from .rpc import (
     AUTH_BADCRED,
     CREDPROBLEM,
@@ -23,7 +24,6 @@ from .rpc import (
     header,
     read_success,
 )
-from .structs import State
 from .wire import Malformed, Reader, opaque, uint
 
 MAX_SEQ = 0x80000000
@@ -33,14 +33,25 @@ CONF = 16
 Handler = Callable[[int, bytes], bytes]  # procedure, arguments -> results
 
 
-def protect(protection: Protection, service: int, seq_num: int, content: bytes) -> bytes:
+class Messages(Protocol):
+    """One end's protection of messages: `keys.Protection`, or a mechanism. `verify` and `unwrap` raise Unprotected."""
+
+    @property
+    def used_up(self) -> bool: ...
+    def mic(self, message: bytes) -> bytes: ...
+    def wrap(self, message: bytes) -> bytes: ...
+    def verify(self, message: bytes, mic: bytes) -> None: ...
+    def unwrap(self, token: bytes) -> bytes: ...
+
+
+def protect(protection: Messages, service: int, seq_num: int, content: bytes) -> bytes:
     body = uint(seq_num) + content
     if service == INTEGRITY:
         return opaque(body) + opaque(protection.mic(body))
     return opaque(protection.wrap(body)) if service == PRIVACY else content
 
 
-def unprotect(protection: Protection, service: int, seq_num: int, data: bytes) -> bytes:
+def unprotect(protection: Messages, service: int, seq_num: int, data: bytes) -> bytes:
     """Malformed or Unprotected, if it is not a body of that service and number."""
     if service == NONE:
         return data
@@ -62,7 +73,7 @@ class ClientContext:
     seq_window: int
     flags: int
     expiry: float  # wall clock
-    protection: Protection = field(repr=False)
+    protection: Messages = field(repr=False)
     seq_num: int = 0
 
     def call(
@@ -85,12 +96,14 @@ class ClientContext:
 
 @dataclass
 class ServerContext:
-    state: State
+    """`unused_until`, like `end`, is monotonic; a context of a full exchange is never unused."""
+
+    flags: int
     handle: bytes
     seq_window: int
     end: float  # monotonic clock
     unused_until: float
-    protection: Protection = field(repr=False)
+    protection: Messages = field(repr=False)
     unused: bool = True
     gone: bool = False
     _highest: int = 0
@@ -116,7 +129,7 @@ class ServerContext:
         if self.protection.used_up and credential.gss_proc == DATA:
             self.gone = True
             return denied(call.xid, CTXPROBLEM)
-        if service not in (NONE, INTEGRITY, PRIVACY) or (service == PRIVACY and not self.state.flags & CONF):
+        if service not in (NONE, INTEGRITY, PRIVACY) or (service == PRIVACY and not self.flags & CONF):
             return denied(call.xid, AUTH_BADCRED)
         verifier = self.protection.mic(uint(seq_num))
         try:

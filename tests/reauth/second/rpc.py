@@ -13,7 +13,7 @@ MAX_AUTH = 400
 
 AUTH_BADCRED, AUTH_REJECTEDCRED, CREDPROBLEM, CTXPROBLEM = 1, 2, 13, 14
 
-DATA, DESTROY = 0, 3
+DATA, INIT, CONTINUE_INIT, DESTROY = range(4)
 NONE, INTEGRITY, PRIVACY = 1, 2, 3
 
 
@@ -92,8 +92,8 @@ class Denied(Exception):
         self.reason = reason
 
 
-def read_success(message: bytes, xid: int) -> tuple[bytes, bytes]:
-    """Verifier and results of the successful reply to that call.
+def read_accepted(message: bytes, xid: int) -> tuple[int, bytes, bytes]:
+    """Flavor and body of the verifier, and the results, of the successful reply to that call.
 
     Raises:
         Denied: the server denied it with AUTH_ERROR.
@@ -106,8 +106,15 @@ def read_success(message: bytes, xid: int) -> tuple[bytes, bytes]:
         if reader.uint() != AUTH_ERROR:
             raise Malformed("denied for another reason than AUTH_ERROR")
         raise Denied(reader.uint())
-    flavor, verifier = reader.uint(), reader.opaque(MAX_AUTH)
-    status = reader.uint()
-    if flavor != RPCSEC_GSS or status != SUCCESS:
-        raise Malformed(f"verifier of flavor {flavor}, accept_stat {status}")
-    return verifier, reader.rest()
+    flavor, verifier, status = reader.uint(), reader.opaque(MAX_AUTH), reader.uint()
+    if status != SUCCESS:
+        raise Malformed(f"accept_stat {status}")
+    return flavor, verifier, reader.rest()
+
+
+def read_success(message: bytes, xid: int) -> tuple[bytes, bytes]:
+    """The same without the flavor, which must be RPCSEC_GSS."""
+    flavor, verifier, results = read_accepted(message, xid)
+    if flavor != RPCSEC_GSS:
+        raise Malformed(f"verifier of flavor {flavor}")
+    return verifier, results

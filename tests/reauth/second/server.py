@@ -198,7 +198,7 @@ class Server:
         protection = Protection(suite, keys.server_to_client, keys.client_to_server)
         now = self.monotonic()
         context = ServerContext(
-            state, handle, self.seq_window, now + lifetime, now + min(UNUSED_LIFE, lifetime), protection
+            state.flags, handle, self.seq_window, now + lifetime, now + min(UNUSED_LIFE, lifetime), protection
         )
         return Made(accepted(call.xid, mac(keys.confirm, ok), ok), context)
 
