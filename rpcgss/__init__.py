@@ -5,7 +5,8 @@ Clients: `connect_tcp`, `connect_unix` with a flavor (`AuthNone`, `AuthSys`, `Gs
 authenticated with (`AcceptNone`, `AcceptSys`, `GssServerFlavor`). Tickets: `TicketClient` and `TicketServer`, given to
 the GSS flavors as their extension.
 
-The packages within, in reading order: `rpc` (plain ONC RPC), `gss` (RPCSEC_GSS), `reauth` (tickets).
+The packages within, in reading order: `rpc` (plain ONC RPC), `gss` (RPCSEC_GSS), `reauth` (tickets). Beside them, for
+programs without trio and to be imported by themselves: `rpcgss.blocking` and `rpcgss.asyncio`.
 """
 
 from rpcgss.connect import connect_tcp, connect_unix
@@ -48,7 +49,7 @@ from rpcgss.rpc import (
 )
 from transport import listen_tcp, listen_unix
 
-READING_ORDER = ("rpc", "gss", "reauth", "connect")
+READING_ORDER = ("rpc", "gss", "reauth", "connect", "loop", "blocking", "asyncio")
 
 __all__ = [
     "KRB5",
