@@ -106,7 +106,7 @@ async def test_addresses_that_cannot_be(host: str, port: int, reason: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"), [("/tmp/" + "x" * 200, "too long"), ("/tmp/a\0b", "null byte|No such file")]
+    ("path", "reason"), [("/tmp/" + "x" * 200, "too long"), ("/tmp/a\0b", "null|No such file")]
 )
 async def test_paths_that_cannot_be(path: str, reason: str) -> None:
     with pytest.raises(OSError, match=f"cannot connect to .*({reason})"):
