@@ -10,7 +10,7 @@ X_FILES := $(sort $(wildcard rpcgss/*/*.x examples/*/*.x))
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
 setup: ## Install what is missing: Debian packages, .venv, Python packages (every other target does this first)
@@ -24,13 +24,18 @@ demo: setup ## The whole story in a throwaway Kerberos realm: NFS copies while t
 test: setup-test ## Run all tests (make test ARGS="-k window" for some)
 	@$(PY) -m pytest $(ARGS)
 
-.PHONY: setup-test setup-interop
-setup-test setup-interop: setup-%:
+.PHONY: setup-test setup-interop setup-kernel
+setup-test setup-interop setup-kernel: setup-%:
 	@PYTHON='$(PYTHON)' tools/setup $*
 
 .PHONY: interop
 interop: setup-interop ## Run the tests against other implementations (needs root or sudo, for a network of its own)
-	@tools/box env PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -p no:cacheprovider -m "peers or not peers" $(or $(ARGS),tests/interop)
+	@tools/box env PYTHONDONTWRITEBYTECODE=1 $(PY) -m pytest -p no:cacheprovider -m "not kernel" $(or $(ARGS),tests/interop)
+
+.PHONY: interop-kernel
+interop-kernel: setup-kernel ## Run the NFS server against Linux' own client in a virtual machine
+	@tools/guest
+	@$(PY) -m pytest -m kernel tests/interop
 
 .PHONY: coverage
 coverage: setup-test ## Run all tests and report branch coverage of the files without I/O
@@ -68,5 +73,5 @@ lock: ## Pin the newest Python packages that pyproject.toml allows
 
 .PHONY: clean
 clean: ## Remove .venv and everything that tools have left behind
-	rm -rf .venv .setup.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist
+	rm -rf .venv .setup.lock .guest .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage htmlcov build dist
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
