@@ -50,6 +50,8 @@ READING_ORDER: tuple[str, ...] = (
     "resolve",
     "naming",
     "straight",
+    "put",
+    "take",
     "emit",
     "compile",
     "__main__",

@@ -195,7 +195,7 @@ class BooleanCodec(Codec[bool]):
     name = "bool"
 
     def _put(self, value: bool, out: list[Buffer]) -> None:
-        out.append(UINT.pack(1 if value else 0))
+        out.append(UINT.pack(FLAGS[value]))
 
     def _take(self, cursor: Cursor) -> bool:
         return cursor.boolean()
@@ -303,6 +303,8 @@ def members(kind: type[E]) -> Members[E]:
 
 
 BOOLEANS: Final = Members("bool", {0: False, 1: True})
+FLAGS: Final = {False: 0, True: 1}
+"""What goes on the wire for a bool; nothing else is one, however true."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

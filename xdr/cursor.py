@@ -1,13 +1,13 @@
 """One bounds-checked reader over a buffer.
 
-Generated code reads ``data`` and ``position`` directly, many fields at a time; hand-written code calls the methods.
+Generated code uses ``data``, ``wire`` and ``position``, many fields at a time; hand-written code calls the methods.
 Nothing is copied before its length has been compared with the declared maximum and with the octets that are left.
 """
 
 import builtins
 from struct import Struct
 from struct import error as StructError
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .errors import MAX_DEPTH, UNBOUNDED, Buffer, DecodeError
 
@@ -25,19 +25,33 @@ ZEROS: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 _COPY_BELOW: Final = 16384
 
 
+class _Slices:
+    """Stands in for octets that are a view too large to copy: slices of it are bytes."""
+
+    __slots__ = ("_view",)
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+
+    def __getitem__(self, where: slice) -> bytes:
+        return bytes(self._view[where])
+
+
 class Cursor:
     """A position in a buffer. Every read checks its bounds, raises ``DecodeError`` and only then advances.
 
     After a ``DecodeError`` out of a generated ``decode`` the position is unspecified.
     """
 
-    __slots__ = ("data", "depth", "position")
+    __slots__ = ("data", "depth", "position", "wire")
 
     def __init__(self, data: Buffer, position: builtins.int = 0) -> None:
         if type(data) is not bytes:
             view = memoryview(data).cast("B")
             data = bytes(view) if len(view) <= _COPY_BELOW else view
         self.data: bytes | memoryview = data
+        # To be sliced, no more than that.
+        self.wire: bytes = data if type(data) is bytes else cast(bytes, _Slices(memoryview(data)))
         self.position = position
         self.depth = 0
 

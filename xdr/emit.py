@@ -31,9 +31,11 @@ from .model import (
     Void,
     plain,
 )
-from .naming import Locals, Names, field_name, member_name
+from .naming import Locals, Names, field_name, member_name, method_name
 from .nodes import Place
-from .straight import Context, Put, Take, assigned, held_name, wrapped
+from .put import Put
+from .straight import Context, assigned, held_name, wrapped
+from .take import Take, tidied
 
 # With more arms than this a union looks its arms up in a table.
 _CHAIN_OF_IFS: Final = 4
@@ -135,20 +137,31 @@ class _Emitter:
         for member in enum.members:
             self.lines += assigned(f"{self.names[member]}: Final", f"{name}.{member_name(member)}")
         self.lines.append(f"{self.context.members(enum.name)}: Final = {self.context.need('members')}({name})")
+        numbers = f"{{member: int(member) for member in {name}}}"
+        self.lines += assigned(f"{self.context.numbers(enum.name)}: Final", numbers)
 
     def _struct(self, struct: StructDefinition) -> None:
         base = "Node" if struct.node else "Value"
+        own = {field_name(each.name) for each in struct.fields}
         self._space(2)
+        start = len(self.lines)
         self.lines.append("@dataclass(slots=True)")
         self.lines.append(f"class {self.names[struct.name]}({self.context.need(base)}):")
         self._doc(f"struct {struct.name}", struct.place)
-        self._fields(struct.fields, {field_name(each.name) for each in struct.fields})
+        self._fields(struct.fields, own)
         if struct.node:
             self._put_chain(struct)
             self._take_chain(struct)
         else:
             self._put(struct.fields, struct.name)
             self._take(struct)
+        self._unhide_signatures(start, own)
+
+    def _unhide_signatures(self, start: int, own: set[str]) -> None:
+        """Fields hide types of their name in the signatures of methods too."""
+        for index in range(start, len(self.lines)):
+            if self.lines[index].startswith("    def "):
+                self.lines[index] = self._unhidden(self.lines[index], own & {"Sequence", "bool", "int", "list"})
 
     def _fields(self, fields: Sequence[Field], own: set[str]) -> None:
         if fields:
@@ -158,14 +171,16 @@ class _Emitter:
 
     def _annotation(self, kind: Type, own: set[str]) -> str:
         """The annotation of a field, where a field of the same name would hide the type."""
+        return self._unhidden(self.context.annotation(kind), own)
 
+    def _unhidden(self, text: str, own: set[str]) -> str:
         def unhidden(match: re.Match[str]) -> str:
             if match[0] not in own:
                 return match[0]
             self.aliases.add(match[0])
             return f"_{match[0]}_type"
 
-        return re.sub(r"\w+", unhidden, self.context.annotation(kind))
+        return re.sub(r"\w+", unhidden, text)
 
     def _put_signature(self, name: str) -> None:
         depth = ", depth: int = 0" if name in self.module.group else ""
@@ -193,7 +208,7 @@ class _Emitter:
             self.lines.append("        cursor.descend()")
         locals = self._locals("value")
         body = Take(self.context, locals, self.module.group.get(struct.name))
-        body.line(f"value = {self.context.need('new')}(cls)")
+        self.lines.append(f"        value = {self.context.need('new')}(cls)")
         for each in struct.fields:
             body.take(each.type, f"value.{field_name(each.name)}")
         body.flush()
@@ -202,31 +217,29 @@ class _Emitter:
             self.lines.append("        cursor.depth -= 1")
         self.lines.append("        return value")
 
-    def _body(self, body: Take, indent: int = 8) -> None:
+    def _body(self, body: Take, skipped: str = "") -> None:
         """A body between reading the cursor's position and writing it back."""
-        space = " " * indent
-        if any("position" in line for line in body.lines):
-            self.lines.append(f"{space}data = cursor.data")
-            self._size(body, indent)
-            self.lines.append(f"{space}position = cursor.position")
-            body.line("cursor.position = position")
-        self.lines += body.lines
+        space = " " * body.indent
+        lines = [f"{space}position = cursor.position{skipped}", *body.lines, f"{space}cursor.position = position"]
+        lines = tidied(lines)
+        self._buffer(lines, body.indent)
+        self.lines += lines
 
-    def _size(self, body: Take, indent: int) -> None:
-        """The local ``size``, where lengths are compared with it."""
-        if any(" size " in line for line in body.lines):
-            self.lines.append(" " * indent + "size = len(data)")
+    def _buffer(self, lines: list[str], indent: int) -> None:
+        """The locals for the buffer that some lines need."""
+        text = "\n".join(lines)
+        for name, value in (("data", "cursor.data"), ("wire", "cursor.wire"), ("size", "len(data)")):
+            if re.search(rf"\b(?<!\.){name}\b", text) or (name == "data" and re.search(r"\bsize\b", text)):
+                self.lines.append(f"{' ' * indent}{name} = {value}")
 
     def _put_chain(self, struct: StructDefinition) -> None:
         self.lines += ["", "    @classmethod"]
         out = self.context.need("Out")
         self.lines.append(f"    def _put_chain(cls, nodes: Sequence[Self], out: {out}, depth: int = 0) -> None:")
         self._check_depth(struct.name)
-        body = Put(self.context, self._locals("node"), self.module.group.get(struct.name), 12, True)
+        body = Put(self.context, self._locals("node"), self.module.group.get(struct.name), 12)
         body.atom("I", "1")
-        for each in struct.fields:
-            body.put(each.type, f"node.{field_name(each.name)}")
-        body.flush()
+        body.put_node(struct.fields)
         self.lines += ["        for node in nodes:", *body.lines, '        out.append(b"\\0\\0\\0\\0")']
 
     def _take_chain(self, struct: StructDefinition) -> None:
@@ -240,11 +253,11 @@ class _Emitter:
         body = Take(self.context, self._locals("node", "more"), self.module.group.get(struct.name), 12, True)
         body.line(f"node = {self.context.need('new')}(cls)")
         for each in struct.fields:
-            body.take(each.type, f"node.{field_name(each.name)}")
+            body.take(each.type, f"node.{field_name(each.name)}", each is struct.fields[-1])
         body.atom("I", "more")
         body.flush()
-        self.lines.append("        data = cursor.data")
-        self._size(body, 8)
+        lines = tidied(body.lines)
+        self._buffer([*lines, "data"], 8)
         self.lines += [
             "        position = cursor.position",
             "        nodes: list[Self] = []",
@@ -254,7 +267,7 @@ class _Emitter:
             "            position += 4",
             "        while more == 1:",
         ]
-        self.lines += [*body.lines, "            nodes.append(node)", "        if more:"]
+        self.lines += [*lines, "            nodes.append(node)", "        if more:"]
         self.lines.append(f"            raise {self.context.need('bad_boolean')}(more, position - 4)")
         self.lines.append("        cursor.position = position")
         if recursive:
@@ -327,23 +340,16 @@ class _Emitter:
         kind = self.names.arm(union.name, arm.label)
         value = locals("arm")
         body = Take(self.context, locals, self.module.group.get(union.name), indent)
-        body.line(f"{value} = {self.context.need('new')}({kind})")
+        self.lines.append(f"{space}{value} = {self.context.need('new')}({kind})")
         if arm.has_discriminant:
-            checked = body._checked(plain(union.discriminant.type), discriminant)
-            body.line(f"{value}.{field_name(union.discriminant.name)} = {checked}")
+            checked = body.checked(plain(union.discriminant.type), discriminant)
+            self.lines.append(f"{space}{value}.{field_name(union.discriminant.name)} = {checked}")
         if arm.field:
             body.take(arm.field.type, f"{value}.{held_name(union, arm)}")
         body.flush()
-        if any("position" in line for line in body.lines):
-            self.lines.append(f"{space}data = cursor.data")
-            self._size(body, indent)
-            self.lines.append(f"{space}position = cursor.position + 4")
-            body.line("cursor.position = position")
-        else:
-            body.line("cursor.position += 4")
+        self._body(body, " + 4")
         if union.name in self.module.group:
-            body.line("cursor.depth -= 1")
-        self.lines += body.lines
+            self.lines.append(f"{space}cursor.depth -= 1")
         self.lines.append(f"{space}return {value}")
 
     def _take_by_table(self, union: UnionDefinition, discriminant: str) -> None:
@@ -375,6 +381,7 @@ class _Emitter:
         held = held_name(union, arm)
         own = {switch, held} if arm.field else {switch}
         self._space(2)
+        start = len(self.lines)
         self.lines += ["@dataclass(slots=True)", f"class {name}({self.names[union.name]}):"]
         cases = "default" if arm.cases is None else ", ".join(f"case {case}" for case in arm.cases)
         self._doc(f"{cases} of union {union.name}", arm.place)
@@ -395,6 +402,7 @@ class _Emitter:
             cursor = self.context.need("Cursor")
             self.lines.append(f"    def _take_arm(cls, cursor: {cursor}, {discriminant}: Any) -> {name}:")
             self._take_arm_body(union, arm, discriminant, locals, 8)
+        self._unhide_signatures(start, own)
 
     def _put_arm(self, union: UnionDefinition, arm: ArmDefinition) -> None:
         self._put_signature(union.name)
@@ -440,7 +448,8 @@ class _Emitter:
             self.lines.append("")
         codec = self.context.need("Codec")
         self.lines.append(f"CODECS: Final[dict[str, {codec}[Any]]] = {{")
-        for definition in self.module.definitions:
+        # A typedef's codec may need those of structs further down.
+        for definition in sorted(self.module.definitions, key=lambda each: isinstance(each, AliasDefinition)):
             match definition:
                 case AliasDefinition(name=name, type=kind):
                     self.lines.append(f'    "{name}": {self._codec(kind, name)},')
@@ -588,7 +597,7 @@ class _Emitter:
 
 
 def _method(procedure: ProcedureDefinition) -> str:
-    return field_name(procedure.name)
+    return method_name(procedure.name)
 
 
 def _quoted(text: str) -> str:

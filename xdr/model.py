@@ -186,6 +186,12 @@ class ArmDefinition:
         """Whether the discriminant is a field, because several select this arm."""
         return self.cases is None or len(self.cases) > 1
 
+    @property
+    def single_case(self) -> int:
+        """The one discriminant that selects this arm."""
+        assert self.cases is not None
+        return self.cases[0]
+
 
 @dataclass(slots=True)
 class UnionDefinition:

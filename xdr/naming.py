@@ -31,6 +31,7 @@ _MODULE_WORDS = frozenset(
         "nodes",
         "data",
         "position",
+        "wire",
         "length",
         "size",
         "count",
@@ -50,7 +51,9 @@ _MODULE_WORDS = frozenset(
         "Sequence",
     ]
 )
-_FIELD_WORDS = frozenset(["encode", "decode", "to_bytes", "from_bytes", "self"])
+_FIELD_WORDS = frozenset(["encode", "decode", "to_bytes", "from_bytes", "self", "Self"])
+_MEMBER_WORDS = frozenset(["mro", "name", "value"])
+_METHOD_WORDS = frozenset(["PROGRAM", "VERSION", "PROCEDURES", "handler", "self"])
 _BUILTINS = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 _USED_BUILTINS = frozenset(
     {"bool", "bytes", "classmethod", "dict", "float", "int", "len", "list", "property", "range", "str", "super", "type"}
@@ -116,7 +119,13 @@ def field_name(name: str) -> str:
 def member_name(name: str) -> str:
     """The enum member's name inside its class, where int's own methods must stay themselves."""
     name = _without_underscore(name)
-    return name + "_" if keyword.iskeyword(name) or hasattr(IntEnum, name) or name == "mro" else name
+    return name + "_" if keyword.iskeyword(name) or hasattr(IntEnum, name) or name in _MEMBER_WORDS else name
+
+
+def method_name(name: str) -> str:
+    """The method for a procedure, which must not be in the way of what every client and service has."""
+    name = _without_underscore(name)
+    return name + "_" if keyword.iskeyword(name) or name in _METHOD_WORDS else name
 
 
 def _without_underscore(name: str) -> str:

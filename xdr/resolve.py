@@ -422,7 +422,8 @@ class _Resolver:
             self._wrong("expected a type that is something: void has no values", declaration.place)
             return _BROKEN
         if shape == "*":
-            return Optional(element)
+            # Python has one None, so a pointer to a pointer is what it also is: an array of at most one (4.19).
+            return Array(element, False, 1) if isinstance(plain(element), Optional) else Optional(element)
         return Array(element, shape == "[]", self._size(declaration))
 
     def _octets(self, node: nodes.Builtin, declaration: nodes.Declaration) -> Type:

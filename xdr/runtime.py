@@ -7,6 +7,7 @@ from typing import TypeAlias
 from .codecs import (
     BOOL,
     BOOLEANS,
+    FLAGS,
     INTEGER,
     INTEGER_64,
     QUADRUPLE,
@@ -65,6 +66,7 @@ def not_a_case(discriminant: object, arm_name: str) -> EncodeError:
 __all__ = [
     "BOOL",
     "BOOLEANS",
+    "FLAGS",
     "INTEGER",
     "INTEGER_64",
     "MAX_DEPTH",

@@ -42,12 +42,11 @@ class fraction(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         (value.numerator, value.denominator) = _Sq2.unpack_from(data, position)
-        position += 16
-        cursor.position = position
+        cursor.position = position + 16
         return value
 
 
@@ -63,12 +62,11 @@ class quotient(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         (value.whole, value.rest) = _Sq2.unpack_from(data, position)
-        position += 16
-        cursor.position = position
+        cursor.position = position + 16
         return value
 
 

@@ -84,6 +84,7 @@ MNT3ERR_NAMETOOLONG: Final = mountstat3.MNT3ERR_NAMETOOLONG
 MNT3ERR_NOTSUPP: Final = mountstat3.MNT3ERR_NOTSUPP
 MNT3ERR_SERVERFAULT: Final = mountstat3.MNT3ERR_SERVERFAULT
 _mountstat3_members: Final = _members(mountstat3)
+_mountstat3_numbers: Final = {member: int(member) for member in mountstat3}
 
 
 @dataclass(slots=True)
@@ -110,29 +111,28 @@ class mountres3_ok(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        value.fhandle = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        value.fhandle = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (count,) = _SI.unpack_from(data, position)
         position += 4
         if count * 4 > size - position:
             raise _overrun(data, position - 4, count, 4294967295)
         value.auth_flavors = list(_unpack_from(f">{count}i", data, position))
-        position += count * 4
-        cursor.position = position
+        cursor.position = position + count * 4
         return value
 
 
@@ -149,13 +149,9 @@ class mountres3(_Value):
     def _take(cls, cursor: _Cursor) -> mountres3:
         (fhs_status,) = _Si.unpack_from(cursor.data, cursor.position)
         if fhs_status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(mountres3_MNT3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.mountinfo = mountres3_ok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
         arm_2 = _new(mountres3_default)
         arm_2.fhs_status = _mountstat3_members[fhs_status]
@@ -172,7 +168,7 @@ class mountres3_MNT3_OK(mountres3):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.mountinfo._put(out)
+        mountres3_ok._put(self.mountinfo, out)
 
 
 @dataclass(slots=True)
@@ -184,7 +180,7 @@ class mountres3_default(mountres3):
     def _put(self, out: _Out) -> None:
         if self.fhs_status in {0}:
             raise _not_a_case(self.fhs_status, "mountres3_default")
-        out.append(_Si.pack(_mountstat3_members[self.fhs_status]))
+        out.append(_Si.pack(_mountstat3_numbers[self.fhs_status]))
 
 
 @dataclass(slots=True)
@@ -218,6 +214,7 @@ class mountbody(_Node):
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
         nodes: list[Self] = []
@@ -229,29 +226,25 @@ class mountbody(_Node):
             node = _new(cls)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 255 or length > size - position:
-                raise _overrun(data, position - 4, length, 255)
             end = position + length
-            chunk = data[position:end]
-            node.ml_hostname = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
+            if length > 255 or end > size:
+                raise _overrun(data, position - 4, length, 255)
+            node.ml_hostname = wire[position:end].decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
-                if data[end:position] != _ZEROS[length & 3]:
+                if wire[end:position] != _ZEROS[length & 3]:
                     raise _bad_padding(end)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 1024 or length > size - position:
-                raise _overrun(data, position - 4, length, 1024)
             end = position + length
-            chunk_2 = data[position:end]
-            node.ml_directory = (chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)).decode(
-                "utf-8", "surrogateescape"
-            )
+            if length > 1024 or end > size:
+                raise _overrun(data, position - 4, length, 1024)
+            node.ml_directory = wire[position:end].decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
-                if data[end:position] != _ZEROS[length & 3]:
+                if wire[end:position] != _ZEROS[length & 3]:
                     raise _bad_padding(end)
             (more,) = _SI.unpack_from(data, position)
             position += 4
@@ -287,6 +280,7 @@ class groupnode(_Node):
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
         nodes: list[Self] = []
@@ -298,15 +292,14 @@ class groupnode(_Node):
             node = _new(cls)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 255 or length > size - position:
-                raise _overrun(data, position - 4, length, 255)
             end = position + length
-            chunk = data[position:end]
-            node.gr_name = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
+            if length > 255 or end > size:
+                raise _overrun(data, position - 4, length, 255)
+            node.gr_name = wire[position:end].decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
-                if data[end:position] != _ZEROS[length & 3]:
+                if wire[end:position] != _ZEROS[length & 3]:
                     raise _bad_padding(end)
             (more,) = _SI.unpack_from(data, position)
             position += 4
@@ -344,6 +337,7 @@ class exportnode(_Node):
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
         nodes: list[Self] = []
@@ -355,15 +349,14 @@ class exportnode(_Node):
             node = _new(cls)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 1024 or length > size - position:
-                raise _overrun(data, position - 4, length, 1024)
             end = position + length
-            chunk = data[position:end]
-            node.ex_dir = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
+            if length > 1024 or end > size:
+                raise _overrun(data, position - 4, length, 1024)
+            node.ex_dir = wire[position:end].decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
-                if data[end:position] != _ZEROS[length & 3]:
+                if wire[end:position] != _ZEROS[length & 3]:
                     raise _bad_padding(end)
             cursor.position = position
             node.ex_groups = groupnode._take_chain(cursor)
@@ -381,9 +374,6 @@ exports: TypeAlias = "list[exportnode]"
 
 
 CODECS: Final[dict[str, _Codec[Any]]] = {
-    "fhandle3": _opaque(64, name="fhandle3"),
-    "dirpath": _string(1024, name="dirpath"),
-    "name": _string(255, name="name"),
     "mountstat3": _codec(mountstat3),
     "mountres3_ok": _struct(mountres3_ok, ("fhandle", _opaque(64)), ("auth_flavors", _array(_INTEGER, 4294967295))),
     "mountres3": _union(
@@ -394,10 +384,13 @@ CODECS: Final[dict[str, _Codec[Any]]] = {
         _arm(mountres3_default, None),
     ),
     "mountbody": _node(mountbody, ("ml_hostname", _string(255)), ("ml_directory", _string(1024))),
-    "mountlist": _chain(mountbody),
     "groupnode": _node(groupnode, ("gr_name", _string(255))),
-    "groups": _chain(groupnode),
     "exportnode": _node(exportnode, ("ex_dir", _string(1024)), ("ex_groups", _chain(groupnode))),
+    "fhandle3": _opaque(64, name="fhandle3"),
+    "dirpath": _string(1024, name="dirpath"),
+    "name": _string(255, name="name"),
+    "mountlist": _chain(mountbody),
+    "groups": _chain(groupnode),
     "exports": _chain(exportnode),
 }
 

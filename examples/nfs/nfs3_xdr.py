@@ -17,6 +17,7 @@ from xdr.runtime import (
     CallT as _CallT,
     Codec as _Codec,
     Cursor as _Cursor,
+    FLAGS as _FLAGS,
     INTEGER as _INTEGER,
     INTEGER_64 as _INTEGER_64,
     Node as _Node,
@@ -67,14 +68,14 @@ _SQ6I = _Struct(">QQQQQQI")
 _SQI = _Struct(">QI")
 _SQI4 = _Struct(">QIIII")
 _SQIiI = _Struct(">QIiI")
-_SQIiI4Q2I2Q2I6 = _Struct(">QIiIIIIQQIIQQIIIIII")
+_SQIiI4Q2I2Q2I8 = _Struct(">QIiIIIIQQIIQQIIIIIIII")
 _SQ_8sI = _Struct(">Q8sI")
 _SQ_8sI2 = _Struct(">Q8sII")
 _Si = _Struct(">i")
 _Si2I4Q2I2Q2I6 = _Struct(">iiIIIIQQIIQQIIIIII")
 _SiI2 = _Struct(">iII")
 _SiI4Q2I2Q2I6 = _Struct(">iIIIIQQIIQQIIIIII")
-_SiI4Q2I2Q2I7 = _Struct(">iIIIIQQIIQQIIIIIII")
+_SiI4Q2I2Q2I8 = _Struct(">iIIIIQQIIQQIIIIIIII")
 _Si_8s = _Struct(">i8s")
 
 NFS3_FHSIZE: Final[int] = 64
@@ -166,6 +167,7 @@ NFS3ERR_SERVERFAULT: Final = nfsstat3.NFS3ERR_SERVERFAULT
 NFS3ERR_BADTYPE: Final = nfsstat3.NFS3ERR_BADTYPE
 NFS3ERR_JUKEBOX: Final = nfsstat3.NFS3ERR_JUKEBOX
 _nfsstat3_members: Final = _members(nfsstat3)
+_nfsstat3_numbers: Final = {member: int(member) for member in nfsstat3}
 
 
 class ftype3(IntEnum):
@@ -188,6 +190,7 @@ NF3LNK: Final = ftype3.NF3LNK
 NF3SOCK: Final = ftype3.NF3SOCK
 NF3FIFO: Final = ftype3.NF3FIFO
 _ftype3_members: Final = _members(ftype3)
+_ftype3_numbers: Final = {member: int(member) for member in ftype3}
 
 
 @dataclass(slots=True)
@@ -202,12 +205,11 @@ class specdata3(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         (value.specdata1, value.specdata2) = _SI2.unpack_from(data, position)
-        position += 8
-        cursor.position = position
+        cursor.position = position + 8
         return value
 
 
@@ -231,21 +233,21 @@ class nfs_fh3(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        value.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        value.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -263,12 +265,11 @@ class nfstime3(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         (value.seconds, value.nseconds) = _SI2.unpack_from(data, position)
-        position += 8
-        cursor.position = position
+        cursor.position = position + 8
         return value
 
 
@@ -297,7 +298,7 @@ class fattr3(_Value):
         ctime = self.ctime
         out.append(
             _SiI4Q2I2Q2I6.pack(
-                _ftype3_members[self.type],
+                _ftype3_numbers[self.type],
                 self.mode,
                 self.nlink,
                 self.uid,
@@ -319,9 +320,9 @@ class fattr3(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         value.rdev = rdev = _new(specdata3)
         value.atime = atime = _new(nfstime3)
         value.mtime = mtime = _new(nfstime3)
@@ -364,9 +365,9 @@ class post_op_attr(_Value):
     def _take(cls, cursor: _Cursor) -> post_op_attr:
         (attributes_follow,) = _SI.unpack_from(cursor.data, cursor.position)
         if attributes_follow == 1:
+            arm = _new(post_op_attr_TRUE)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(post_op_attr_TRUE)
             arm.attributes = attributes = _new(fattr3)
             attributes.rdev = rdev = _new(specdata3)
             attributes.atime = atime = _new(nfstime3)
@@ -418,7 +419,7 @@ class post_op_attr_TRUE(post_op_attr):
         out.append(
             _SIiI4Q2I2Q2I6.pack(
                 1,
-                _ftype3_members[attributes.type],
+                _ftype3_numbers[attributes.type],
                 attributes.mode,
                 attributes.nlink,
                 attributes.uid,
@@ -464,14 +465,13 @@ class wcc_attr(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         value.mtime = mtime = _new(nfstime3)
         value.ctime = ctime = _new(nfstime3)
         (value.size, mtime.seconds, mtime.nseconds, ctime.seconds, ctime.nseconds) = _SQI4.unpack_from(data, position)
-        position += 24
-        cursor.position = position
+        cursor.position = position + 24
         return value
 
 
@@ -488,9 +488,9 @@ class pre_op_attr(_Value):
     def _take(cls, cursor: _Cursor) -> pre_op_attr:
         (attributes_follow,) = _SI.unpack_from(cursor.data, cursor.position)
         if attributes_follow == 1:
+            arm = _new(pre_op_attr_TRUE)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(pre_op_attr_TRUE)
             arm.attributes = attributes = _new(wcc_attr)
             attributes.mtime = mtime = _new(nfstime3)
             attributes.ctime = ctime = _new(nfstime3)
@@ -501,8 +501,7 @@ class pre_op_attr(_Value):
                 ctime.seconds,
                 ctime.nseconds,
             ) = _SQI4.unpack_from(data, position)
-            position += 24
-            cursor.position = position
+            cursor.position = position + 24
             return arm
         if attributes_follow == 0:
             arm_2 = _new(pre_op_attr_FALSE)
@@ -543,21 +542,18 @@ class wcc_data(_Value):
     after: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.before, pre_op_attr):
+            raise TypeError
         self.before._put(out)
+        if not isinstance(self.after, post_op_attr):
+            raise TypeError
         self.after._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.before = pre_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.after = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -574,22 +570,22 @@ class post_op_fh3(_Value):
     def _take(cls, cursor: _Cursor) -> post_op_fh3:
         (handle_follows,) = _SI.unpack_from(cursor.data, cursor.position)
         if handle_follows == 1:
+            arm = _new(post_op_fh3_TRUE)
             data = cursor.data
+            wire = cursor.wire
             size = len(data)
             position = cursor.position + 4
-            arm = _new(post_op_fh3_TRUE)
             arm.handle = handle = _new(nfs_fh3)
             (length,) = _SI.unpack_from(data, position)
             position += 4
-            if length > 64 or length > size - position:
-                raise _overrun(data, position - 4, length, 64)
             end = position + length
-            chunk = data[position:end]
-            handle.data = chunk if type(chunk) is bytes else bytes(chunk)
+            if length > 64 or end > size:
+                raise _overrun(data, position - 4, length, 64)
+            handle.data = wire[position:end]
             position = end
             if length & 3:
                 position += 4 - (length & 3)
-                if data[end:position] != _ZEROS[length & 3]:
+                if wire[end:position] != _ZEROS[length & 3]:
                     raise _bad_padding(end)
             cursor.position = position
             return arm
@@ -643,6 +639,7 @@ DONT_CHANGE: Final = time_how.DONT_CHANGE
 SET_TO_SERVER_TIME: Final = time_how.SET_TO_SERVER_TIME
 SET_TO_CLIENT_TIME: Final = time_how.SET_TO_CLIENT_TIME
 _time_how_members: Final = _members(time_how)
+_time_how_numbers: Final = {member: int(member) for member in time_how}
 
 
 class set_mode3(_Value):
@@ -658,12 +655,11 @@ class set_mode3(_Value):
     def _take(cls, cursor: _Cursor) -> set_mode3:
         (set_it,) = _SI.unpack_from(cursor.data, cursor.position)
         if set_it == 1:
+            arm = _new(set_mode3_TRUE)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(set_mode3_TRUE)
             (arm.mode,) = _SI.unpack_from(data, position)
-            position += 4
-            cursor.position = position
+            cursor.position = position + 4
             return arm
         arm_2 = _new(set_mode3_default)
         arm_2.set_it = _BOOLEANS[set_it]
@@ -691,7 +687,7 @@ class set_mode3_default(set_mode3):
     def _put(self, out: _Out) -> None:
         if self.set_it in {1}:
             raise _not_a_case(self.set_it, "set_mode3_default")
-        out.append(_SI.pack(1 if self.set_it else 0))
+        out.append(_SI.pack(_FLAGS[self.set_it]))
 
 
 class set_uid3(_Value):
@@ -707,12 +703,11 @@ class set_uid3(_Value):
     def _take(cls, cursor: _Cursor) -> set_uid3:
         (set_it,) = _SI.unpack_from(cursor.data, cursor.position)
         if set_it == 1:
+            arm = _new(set_uid3_TRUE)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(set_uid3_TRUE)
             (arm.uid,) = _SI.unpack_from(data, position)
-            position += 4
-            cursor.position = position
+            cursor.position = position + 4
             return arm
         arm_2 = _new(set_uid3_default)
         arm_2.set_it = _BOOLEANS[set_it]
@@ -740,7 +735,7 @@ class set_uid3_default(set_uid3):
     def _put(self, out: _Out) -> None:
         if self.set_it in {1}:
             raise _not_a_case(self.set_it, "set_uid3_default")
-        out.append(_SI.pack(1 if self.set_it else 0))
+        out.append(_SI.pack(_FLAGS[self.set_it]))
 
 
 class set_gid3(_Value):
@@ -756,12 +751,11 @@ class set_gid3(_Value):
     def _take(cls, cursor: _Cursor) -> set_gid3:
         (set_it,) = _SI.unpack_from(cursor.data, cursor.position)
         if set_it == 1:
+            arm = _new(set_gid3_TRUE)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(set_gid3_TRUE)
             (arm.gid,) = _SI.unpack_from(data, position)
-            position += 4
-            cursor.position = position
+            cursor.position = position + 4
             return arm
         arm_2 = _new(set_gid3_default)
         arm_2.set_it = _BOOLEANS[set_it]
@@ -789,7 +783,7 @@ class set_gid3_default(set_gid3):
     def _put(self, out: _Out) -> None:
         if self.set_it in {1}:
             raise _not_a_case(self.set_it, "set_gid3_default")
-        out.append(_SI.pack(1 if self.set_it else 0))
+        out.append(_SI.pack(_FLAGS[self.set_it]))
 
 
 class set_size3(_Value):
@@ -805,12 +799,11 @@ class set_size3(_Value):
     def _take(cls, cursor: _Cursor) -> set_size3:
         (set_it,) = _SI.unpack_from(cursor.data, cursor.position)
         if set_it == 1:
+            arm = _new(set_size3_TRUE)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(set_size3_TRUE)
             (arm.size,) = _SQ.unpack_from(data, position)
-            position += 8
-            cursor.position = position
+            cursor.position = position + 8
             return arm
         arm_2 = _new(set_size3_default)
         arm_2.set_it = _BOOLEANS[set_it]
@@ -838,7 +831,7 @@ class set_size3_default(set_size3):
     def _put(self, out: _Out) -> None:
         if self.set_it in {1}:
             raise _not_a_case(self.set_it, "set_size3_default")
-        out.append(_SI.pack(1 if self.set_it else 0))
+        out.append(_SI.pack(_FLAGS[self.set_it]))
 
 
 class set_atime(_Value):
@@ -854,13 +847,12 @@ class set_atime(_Value):
     def _take(cls, cursor: _Cursor) -> set_atime:
         (set_it,) = _Si.unpack_from(cursor.data, cursor.position)
         if set_it == 2:
+            arm = _new(set_atime_SET_TO_CLIENT_TIME)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(set_atime_SET_TO_CLIENT_TIME)
             arm.atime = atime = _new(nfstime3)
             (atime.seconds, atime.nseconds) = _SI2.unpack_from(data, position)
-            position += 8
-            cursor.position = position
+            cursor.position = position + 8
             return arm
         arm_2 = _new(set_atime_default)
         arm_2.set_it = _time_how_members[set_it]
@@ -889,7 +881,7 @@ class set_atime_default(set_atime):
     def _put(self, out: _Out) -> None:
         if self.set_it in {2}:
             raise _not_a_case(self.set_it, "set_atime_default")
-        out.append(_Si.pack(_time_how_members[self.set_it]))
+        out.append(_Si.pack(_time_how_numbers[self.set_it]))
 
 
 class set_mtime(_Value):
@@ -905,13 +897,12 @@ class set_mtime(_Value):
     def _take(cls, cursor: _Cursor) -> set_mtime:
         (set_it,) = _Si.unpack_from(cursor.data, cursor.position)
         if set_it == 2:
+            arm = _new(set_mtime_SET_TO_CLIENT_TIME)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(set_mtime_SET_TO_CLIENT_TIME)
             arm.mtime = mtime = _new(nfstime3)
             (mtime.seconds, mtime.nseconds) = _SI2.unpack_from(data, position)
-            position += 8
-            cursor.position = position
+            cursor.position = position + 8
             return arm
         arm_2 = _new(set_mtime_default)
         arm_2.set_it = _time_how_members[set_it]
@@ -940,7 +931,7 @@ class set_mtime_default(set_mtime):
     def _put(self, out: _Out) -> None:
         if self.set_it in {2}:
             raise _not_a_case(self.set_it, "set_mtime_default")
-        out.append(_Si.pack(_time_how_members[self.set_it]))
+        out.append(_Si.pack(_time_how_numbers[self.set_it]))
 
 
 @dataclass(slots=True)
@@ -955,37 +946,35 @@ class sattr3(_Value):
     mtime: set_mtime
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.mode, set_mode3):
+            raise TypeError
         self.mode._put(out)
+        if not isinstance(self.uid, set_uid3):
+            raise TypeError
         self.uid._put(out)
+        if not isinstance(self.gid, set_gid3):
+            raise TypeError
         self.gid._put(out)
+        if not isinstance(self.size, set_size3):
+            raise TypeError
         self.size._put(out)
+        if not isinstance(self.atime, set_atime):
+            raise TypeError
         self.atime._put(out)
+        if not isinstance(self.mtime, set_mtime):
+            raise TypeError
         self.mtime._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.mode = set_mode3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.uid = set_uid3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.gid = set_gid3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.size = set_size3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.atime = set_atime._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.mtime = set_mtime._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -1019,34 +1008,33 @@ class diropargs3(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.dir = dir_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        dir_2.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        dir_2.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 4096 or length > size - position:
-            raise _overrun(data, position - 4, length, 4096)
         end = position + length
-        chunk_2 = data[position:end]
-        value.name = (chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)).decode("utf-8", "surrogateescape")
+        if length > 4096 or end > size:
+            raise _overrun(data, position - 4, length, 4096)
+        value.name = wire[position:end].decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -1073,22 +1061,22 @@ class GETATTR3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        object_2.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -1108,7 +1096,7 @@ class GETATTR3resok(_Value):
         ctime = obj_attributes.ctime
         out.append(
             _SiI4Q2I2Q2I6.pack(
-                _ftype3_members[obj_attributes.type],
+                _ftype3_numbers[obj_attributes.type],
                 obj_attributes.mode,
                 obj_attributes.nlink,
                 obj_attributes.uid,
@@ -1130,9 +1118,9 @@ class GETATTR3resok(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         value.obj_attributes = obj_attributes = _new(fattr3)
         obj_attributes.rdev = rdev = _new(specdata3)
         obj_attributes.atime = atime = _new(nfstime3)
@@ -1176,9 +1164,9 @@ class GETATTR3res(_Value):
     def _take(cls, cursor: _Cursor) -> GETATTR3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
+            arm = _new(GETATTR3res_NFS3_OK)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(GETATTR3res_NFS3_OK)
             arm.resok = resok = _new(GETATTR3resok)
             resok.obj_attributes = obj_attributes = _new(fattr3)
             obj_attributes.rdev = rdev = _new(specdata3)
@@ -1231,7 +1219,7 @@ class GETATTR3res_NFS3_OK(GETATTR3res):
         out.append(
             _Si2I4Q2I2Q2I6.pack(
                 0,
-                _ftype3_members[obj_attributes.type],
+                _ftype3_numbers[obj_attributes.type],
                 obj_attributes.mode,
                 obj_attributes.nlink,
                 obj_attributes.uid,
@@ -1261,7 +1249,7 @@ class GETATTR3res_default(GETATTR3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "GETATTR3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
 
 
 class sattrguard3(_Value):
@@ -1277,13 +1265,12 @@ class sattrguard3(_Value):
     def _take(cls, cursor: _Cursor) -> sattrguard3:
         (check,) = _SI.unpack_from(cursor.data, cursor.position)
         if check == 1:
+            arm = _new(sattrguard3_TRUE)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(sattrguard3_TRUE)
             arm.obj_ctime = obj_ctime = _new(nfstime3)
             (obj_ctime.seconds, obj_ctime.nseconds) = _SI2.unpack_from(data, position)
-            position += 8
-            cursor.position = position
+            cursor.position = position + 8
             return arm
         if check == 0:
             arm_2 = _new(sattrguard3_FALSE)
@@ -1334,35 +1321,33 @@ class SETATTR3args(_Value):
         out.append(data_2)
         if length & 3:
             out.append(_ZEROS[length & 3])
-        self.new_attributes._put(out)
+        sattr3._put(self.new_attributes, out)
+        if not isinstance(self.guard, sattrguard3):
+            raise TypeError
         self.guard._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        object_2.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         value.new_attributes = sattr3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.guard = sattrguard3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -1373,17 +1358,12 @@ class SETATTR3resok(_Value):
     obj_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.obj_wcc._put(out)
+        wcc_data._put(self.obj_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -1394,17 +1374,12 @@ class SETATTR3resfail(_Value):
     obj_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.obj_wcc._put(out)
+        wcc_data._put(self.obj_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -1421,22 +1396,14 @@ class SETATTR3res(_Value):
     def _take(cls, cursor: _Cursor) -> SETATTR3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(SETATTR3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = SETATTR3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(SETATTR3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = SETATTR3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -1449,7 +1416,7 @@ class SETATTR3res_NFS3_OK(SETATTR3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        SETATTR3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -1462,8 +1429,8 @@ class SETATTR3res_default(SETATTR3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "SETATTR3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        SETATTR3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -1473,17 +1440,12 @@ class LOOKUP3args(_Value):
     what: diropargs3
 
     def _put(self, out: _Out) -> None:
-        self.what._put(out)
+        diropargs3._put(self.what, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.what = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -1507,35 +1469,35 @@ class LOOKUP3resok(_Value):
         out.append(data_2)
         if length & 3:
             out.append(_ZEROS[length & 3])
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
+        if not isinstance(self.dir_attributes, post_op_attr):
+            raise TypeError
         self.dir_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        object_2.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         value.obj_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.dir_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -1546,17 +1508,14 @@ class LOOKUP3resfail(_Value):
     dir_attributes: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.dir_attributes, post_op_attr):
+            raise TypeError
         self.dir_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -1573,22 +1532,14 @@ class LOOKUP3res(_Value):
     def _take(cls, cursor: _Cursor) -> LOOKUP3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(LOOKUP3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = LOOKUP3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(LOOKUP3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = LOOKUP3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -1601,7 +1552,7 @@ class LOOKUP3res_NFS3_OK(LOOKUP3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        LOOKUP3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -1614,8 +1565,8 @@ class LOOKUP3res_default(LOOKUP3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "LOOKUP3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        LOOKUP3resfail._put(self.resfail, out)
 
 
 ACCESS3_READ: Final[int] = 1
@@ -1649,26 +1600,25 @@ class ACCESS3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        object_2.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.access,) = _SI.unpack_from(data, position)
-        position += 4
-        cursor.position = position
+        cursor.position = position + 4
         return value
 
 
@@ -1680,20 +1630,19 @@ class ACCESS3resok(_Value):
     access: uint32
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
         out.append(_SI.pack(self.access))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.obj_attributes = post_op_attr._take(cursor)
         position = cursor.position
         (value.access,) = _SI.unpack_from(data, position)
-        position += 4
-        cursor.position = position
+        cursor.position = position + 4
         return value
 
 
@@ -1704,17 +1653,14 @@ class ACCESS3resfail(_Value):
     obj_attributes: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -1731,22 +1677,14 @@ class ACCESS3res(_Value):
     def _take(cls, cursor: _Cursor) -> ACCESS3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(ACCESS3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = ACCESS3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(ACCESS3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = ACCESS3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -1759,7 +1697,7 @@ class ACCESS3res_NFS3_OK(ACCESS3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        ACCESS3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -1772,8 +1710,8 @@ class ACCESS3res_default(ACCESS3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "ACCESS3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        ACCESS3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -1797,22 +1735,22 @@ class READLINK3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.symlink = symlink = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        symlink.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        symlink.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -1826,6 +1764,8 @@ class READLINK3resok(_Value):
     data: nfspath3
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.symlink_attributes, post_op_attr):
+            raise TypeError
         self.symlink_attributes._put(out)
         data_2 = self.data.encode("utf-8", "surrogateescape")
         length = len(data_2)
@@ -1838,24 +1778,22 @@ class READLINK3resok(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        size = len(data)
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
+        wire = cursor.wire
+        size = len(data)
         value.symlink_attributes = post_op_attr._take(cursor)
         position = cursor.position
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 65536 or length > size - position:
-            raise _overrun(data, position - 4, length, 65536)
         end = position + length
-        chunk = data[position:end]
-        value.data = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
+        if length > 65536 or end > size:
+            raise _overrun(data, position - 4, length, 65536)
+        value.data = wire[position:end].decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -1868,17 +1806,14 @@ class READLINK3resfail(_Value):
     symlink_attributes: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.symlink_attributes, post_op_attr):
+            raise TypeError
         self.symlink_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.symlink_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -1895,22 +1830,14 @@ class READLINK3res(_Value):
     def _take(cls, cursor: _Cursor) -> READLINK3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(READLINK3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = READLINK3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(READLINK3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = READLINK3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -1923,7 +1850,7 @@ class READLINK3res_NFS3_OK(READLINK3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        READLINK3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -1936,8 +1863,8 @@ class READLINK3res_default(READLINK3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "READLINK3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        READLINK3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -1964,26 +1891,25 @@ class READ3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.file = file = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        file.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        file.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.offset, value.count) = _SQI.unpack_from(data, position)
-        position += 12
-        cursor.position = position
+        cursor.position = position + 12
         return value
 
 
@@ -1997,37 +1923,37 @@ class READ3resok(_Value):
     data: bytes
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.file_attributes, post_op_attr):
+            raise TypeError
         self.file_attributes._put(out)
         data_2: _Buffer = self.data
         if type(data_2) is not bytes:
             data_2 = _octets(data_2, 4294967295)
         length = len(data_2)
-        out.append(_SI3.pack(self.count, 1 if self.eof else 0, length))
+        out.append(_SI3.pack(self.count, _FLAGS[self.eof], length))
         out.append(data_2)
         if length & 3:
             out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        size = len(data)
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
+        wire = cursor.wire
+        size = len(data)
         value.file_attributes = post_op_attr._take(cursor)
         position = cursor.position
         (value.count, value.eof, length) = _SI3.unpack_from(data, position)
         position += 12
         value.eof = _BOOLEANS[value.eof]
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk = data[position:end]
-        value.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -2040,17 +1966,14 @@ class READ3resfail(_Value):
     file_attributes: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.file_attributes, post_op_attr):
+            raise TypeError
         self.file_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.file_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2067,22 +1990,14 @@ class READ3res(_Value):
     def _take(cls, cursor: _Cursor) -> READ3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(READ3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = READ3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(READ3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = READ3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -2095,7 +2010,7 @@ class READ3res_NFS3_OK(READ3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        READ3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -2108,8 +2023,8 @@ class READ3res_default(READ3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "READ3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        READ3resfail._put(self.resfail, out)
 
 
 class stable_how(IntEnum):
@@ -2124,6 +2039,7 @@ UNSTABLE: Final = stable_how.UNSTABLE
 DATA_SYNC: Final = stable_how.DATA_SYNC
 FILE_SYNC: Final = stable_how.FILE_SYNC
 _stable_how_members: Final = _members(stable_how)
+_stable_how_numbers: Final = {member: int(member) for member in stable_how}
 
 
 @dataclass(slots=True)
@@ -2152,42 +2068,41 @@ class WRITE3args(_Value):
         if type(data_3) is not bytes:
             data_3 = _octets(data_3, 4294967295)
         length = len(data_3)
-        out.append(_SQIiI.pack(self.offset, self.count, _stable_how_members[self.stable], length))
+        out.append(_SQIiI.pack(self.offset, self.count, _stable_how_numbers[self.stable], length))
         out.append(data_3)
         if length & 3:
             out.append(_ZEROS[length & 3])
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.file = file = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        file.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        file.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.offset, value.count, value.stable, length) = _SQIiI.unpack_from(data, position)
         position += 20
         value.stable = _stable_how_members[value.stable]
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk_2 = data[position:end]
-        value.data = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -2203,18 +2118,16 @@ class WRITE3resok(_Value):
     verf: writeverf3
 
     def _put(self, out: _Out) -> None:
-        self.file_wcc._put(out)
+        wcc_data._put(self.file_wcc, out)
         verf = self.verf
         if type(verf) is not bytes or len(verf) != 8:
             verf = _octets_exactly(verf, 8)
-        out.append(_SIi_8s.pack(self.count, _stable_how_members[self.committed], verf))
+        out.append(_SIi_8s.pack(self.count, _stable_how_numbers[self.committed], verf))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.file_wcc = wcc_data._take(cursor)
         position = cursor.position
         (value.count, value.committed, value.verf) = _SIi_8s.unpack_from(data, position)
@@ -2231,17 +2144,12 @@ class WRITE3resfail(_Value):
     file_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.file_wcc._put(out)
+        wcc_data._put(self.file_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.file_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2258,22 +2166,14 @@ class WRITE3res(_Value):
     def _take(cls, cursor: _Cursor) -> WRITE3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(WRITE3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = WRITE3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(WRITE3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = WRITE3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -2286,7 +2186,7 @@ class WRITE3res_NFS3_OK(WRITE3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        WRITE3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -2299,8 +2199,8 @@ class WRITE3res_default(WRITE3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "WRITE3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        WRITE3resfail._put(self.resfail, out)
 
 
 class createmode3(IntEnum):
@@ -2315,6 +2215,7 @@ UNCHECKED: Final = createmode3.UNCHECKED
 GUARDED: Final = createmode3.GUARDED
 EXCLUSIVE: Final = createmode3.EXCLUSIVE
 _createmode3_members: Final = _members(createmode3)
+_createmode3_numbers: Final = {member: int(member) for member in createmode3}
 
 
 class createhow3(_Value):
@@ -2330,22 +2231,17 @@ class createhow3(_Value):
     def _take(cls, cursor: _Cursor) -> createhow3:
         (mode,) = _Si.unpack_from(cursor.data, cursor.position)
         if mode in (0, 1):
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(createhow3_UNCHECKED)
             arm.mode = _createmode3_members[mode]
-            cursor.position = position
+            cursor.position += 4
             arm.obj_attributes = sattr3._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
         if mode == 2:
+            arm_2 = _new(createhow3_EXCLUSIVE)
             data = cursor.data
             position = cursor.position + 4
-            arm_2 = _new(createhow3_EXCLUSIVE)
             (arm_2.verf,) = _S8s.unpack_from(data, position)
-            position += 8
-            cursor.position = position
+            cursor.position = position + 8
             return arm_2
         raise _bad_discriminant("createhow3", mode, cursor.position)
 
@@ -2360,8 +2256,8 @@ class createhow3_UNCHECKED(createhow3):
     def _put(self, out: _Out) -> None:
         if self.mode not in {0, 1}:
             raise _not_a_case(self.mode, "createhow3_UNCHECKED")
-        out.append(_Si.pack(_createmode3_members[self.mode]))
-        self.obj_attributes._put(out)
+        out.append(_Si.pack(_createmode3_numbers[self.mode]))
+        sattr3._put(self.obj_attributes, out)
 
 
 @dataclass(slots=True)
@@ -2386,21 +2282,16 @@ class CREATE3args(_Value):
     how: createhow3
 
     def _put(self, out: _Out) -> None:
-        self.where._put(out)
+        diropargs3._put(self.where, out)
+        if not isinstance(self.how, createhow3):
+            raise TypeError
         self.how._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.where = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.how = createhow3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2413,25 +2304,20 @@ class CREATE3resok(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj, post_op_fh3):
+            raise TypeError
         self.obj._put(out)
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj = post_op_fh3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.obj_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2442,17 +2328,12 @@ class CREATE3resfail(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2469,22 +2350,14 @@ class CREATE3res(_Value):
     def _take(cls, cursor: _Cursor) -> CREATE3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(CREATE3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = CREATE3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(CREATE3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = CREATE3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -2497,7 +2370,7 @@ class CREATE3res_NFS3_OK(CREATE3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        CREATE3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -2510,8 +2383,8 @@ class CREATE3res_default(CREATE3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "CREATE3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        CREATE3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -2522,21 +2395,14 @@ class MKDIR3args(_Value):
     attributes: sattr3
 
     def _put(self, out: _Out) -> None:
-        self.where._put(out)
-        self.attributes._put(out)
+        diropargs3._put(self.where, out)
+        sattr3._put(self.attributes, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.where = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.attributes = sattr3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2549,25 +2415,20 @@ class MKDIR3resok(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj, post_op_fh3):
+            raise TypeError
         self.obj._put(out)
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj = post_op_fh3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.obj_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2578,17 +2439,12 @@ class MKDIR3resfail(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2605,22 +2461,14 @@ class MKDIR3res(_Value):
     def _take(cls, cursor: _Cursor) -> MKDIR3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(MKDIR3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = MKDIR3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(MKDIR3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = MKDIR3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -2633,7 +2481,7 @@ class MKDIR3res_NFS3_OK(MKDIR3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        MKDIR3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -2646,8 +2494,8 @@ class MKDIR3res_default(MKDIR3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "MKDIR3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        MKDIR3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -2658,7 +2506,7 @@ class symlinkdata3(_Value):
     symlink_data: nfspath3
 
     def _put(self, out: _Out) -> None:
-        self.symlink_attributes._put(out)
+        sattr3._put(self.symlink_attributes, out)
         symlink_data = self.symlink_data.encode("utf-8", "surrogateescape")
         length = len(symlink_data)
         if length > 65536:
@@ -2670,24 +2518,22 @@ class symlinkdata3(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        size = len(data)
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
+        wire = cursor.wire
+        size = len(data)
         value.symlink_attributes = sattr3._take(cursor)
         position = cursor.position
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 65536 or length > size - position:
-            raise _overrun(data, position - 4, length, 65536)
         end = position + length
-        chunk = data[position:end]
-        value.symlink_data = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
+        if length > 65536 or end > size:
+            raise _overrun(data, position - 4, length, 65536)
+        value.symlink_data = wire[position:end].decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -2701,21 +2547,14 @@ class SYMLINK3args(_Value):
     symlink: symlinkdata3
 
     def _put(self, out: _Out) -> None:
-        self.where._put(out)
-        self.symlink._put(out)
+        diropargs3._put(self.where, out)
+        symlinkdata3._put(self.symlink, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.where = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.symlink = symlinkdata3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2728,25 +2567,20 @@ class SYMLINK3resok(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj, post_op_fh3):
+            raise TypeError
         self.obj._put(out)
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj = post_op_fh3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.obj_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2757,17 +2591,12 @@ class SYMLINK3resfail(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2784,22 +2613,14 @@ class SYMLINK3res(_Value):
     def _take(cls, cursor: _Cursor) -> SYMLINK3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(SYMLINK3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = SYMLINK3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(SYMLINK3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = SYMLINK3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -2812,7 +2633,7 @@ class SYMLINK3res_NFS3_OK(SYMLINK3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        SYMLINK3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -2825,8 +2646,8 @@ class SYMLINK3res_default(SYMLINK3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "SYMLINK3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        SYMLINK3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -2837,22 +2658,19 @@ class devicedata3(_Value):
     spec: specdata3
 
     def _put(self, out: _Out) -> None:
-        self.dev_attributes._put(out)
+        sattr3._put(self.dev_attributes, out)
         spec = self.spec
         out.append(_SI2.pack(spec.specdata1, spec.specdata2))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.dev_attributes = sattr3._take(cursor)
         position = cursor.position
         value.spec = spec = _new(specdata3)
         (spec.specdata1, spec.specdata2) = _SI2.unpack_from(data, position)
-        position += 8
-        cursor.position = position
+        cursor.position = position + 8
         return value
 
 
@@ -2869,24 +2687,16 @@ class mknoddata3(_Value):
     def _take(cls, cursor: _Cursor) -> mknoddata3:
         (type_2,) = _Si.unpack_from(cursor.data, cursor.position)
         if type_2 in (4, 3):
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(mknoddata3_NF3CHR)
             arm.type = _ftype3_members[type_2]
-            cursor.position = position
+            cursor.position += 4
             arm.device = devicedata3._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
         if type_2 in (6, 7):
-            data = cursor.data
-            position = cursor.position + 4
             arm_2 = _new(mknoddata3_NF3SOCK)
             arm_2.type = _ftype3_members[type_2]
-            cursor.position = position
+            cursor.position += 4
             arm_2.pipe_attributes = sattr3._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm_2
         arm_3 = _new(mknoddata3_default)
         arm_3.type = _ftype3_members[type_2]
@@ -2904,8 +2714,8 @@ class mknoddata3_NF3CHR(mknoddata3):
     def _put(self, out: _Out) -> None:
         if self.type not in {4, 3}:
             raise _not_a_case(self.type, "mknoddata3_NF3CHR")
-        out.append(_Si.pack(_ftype3_members[self.type]))
-        self.device._put(out)
+        out.append(_Si.pack(_ftype3_numbers[self.type]))
+        devicedata3._put(self.device, out)
 
 
 @dataclass(slots=True)
@@ -2918,8 +2728,8 @@ class mknoddata3_NF3SOCK(mknoddata3):
     def _put(self, out: _Out) -> None:
         if self.type not in {6, 7}:
             raise _not_a_case(self.type, "mknoddata3_NF3SOCK")
-        out.append(_Si.pack(_ftype3_members[self.type]))
-        self.pipe_attributes._put(out)
+        out.append(_Si.pack(_ftype3_numbers[self.type]))
+        sattr3._put(self.pipe_attributes, out)
 
 
 @dataclass(slots=True)
@@ -2931,7 +2741,7 @@ class mknoddata3_default(mknoddata3):
     def _put(self, out: _Out) -> None:
         if self.type in {4, 3, 6, 7}:
             raise _not_a_case(self.type, "mknoddata3_default")
-        out.append(_Si.pack(_ftype3_members[self.type]))
+        out.append(_Si.pack(_ftype3_numbers[self.type]))
 
 
 @dataclass(slots=True)
@@ -2942,21 +2752,16 @@ class MKNOD3args(_Value):
     what: mknoddata3
 
     def _put(self, out: _Out) -> None:
-        self.where._put(out)
+        diropargs3._put(self.where, out)
+        if not isinstance(self.what, mknoddata3):
+            raise TypeError
         self.what._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.where = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.what = mknoddata3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2969,25 +2774,20 @@ class MKNOD3resok(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj, post_op_fh3):
+            raise TypeError
         self.obj._put(out)
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj = post_op_fh3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.obj_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -2998,17 +2798,12 @@ class MKNOD3resfail(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3025,22 +2820,14 @@ class MKNOD3res(_Value):
     def _take(cls, cursor: _Cursor) -> MKNOD3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(MKNOD3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = MKNOD3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(MKNOD3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = MKNOD3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -3053,7 +2840,7 @@ class MKNOD3res_NFS3_OK(MKNOD3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        MKNOD3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -3066,8 +2853,8 @@ class MKNOD3res_default(MKNOD3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "MKNOD3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        MKNOD3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -3077,17 +2864,12 @@ class REMOVE3args(_Value):
     object: diropargs3
 
     def _put(self, out: _Out) -> None:
-        self.object._put(out)
+        diropargs3._put(self.object, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.object = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3098,17 +2880,12 @@ class REMOVE3resok(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3119,17 +2896,12 @@ class REMOVE3resfail(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3146,22 +2918,14 @@ class REMOVE3res(_Value):
     def _take(cls, cursor: _Cursor) -> REMOVE3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(REMOVE3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = REMOVE3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(REMOVE3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = REMOVE3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -3174,7 +2938,7 @@ class REMOVE3res_NFS3_OK(REMOVE3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        REMOVE3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -3187,8 +2951,8 @@ class REMOVE3res_default(REMOVE3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "REMOVE3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        REMOVE3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -3198,17 +2962,12 @@ class RMDIR3args(_Value):
     object: diropargs3
 
     def _put(self, out: _Out) -> None:
-        self.object._put(out)
+        diropargs3._put(self.object, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.object = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3219,17 +2978,12 @@ class RMDIR3resok(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3240,17 +2994,12 @@ class RMDIR3resfail(_Value):
     dir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.dir_wcc._put(out)
+        wcc_data._put(self.dir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3267,22 +3016,14 @@ class RMDIR3res(_Value):
     def _take(cls, cursor: _Cursor) -> RMDIR3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(RMDIR3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = RMDIR3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(RMDIR3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = RMDIR3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -3295,7 +3036,7 @@ class RMDIR3res_NFS3_OK(RMDIR3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        RMDIR3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -3308,8 +3049,8 @@ class RMDIR3res_default(RMDIR3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "RMDIR3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        RMDIR3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -3320,21 +3061,14 @@ class RENAME3args(_Value):
     tofile: diropargs3
 
     def _put(self, out: _Out) -> None:
-        self.fromfile._put(out)
-        self.tofile._put(out)
+        diropargs3._put(self.fromfile, out)
+        diropargs3._put(self.tofile, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.fromfile = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.tofile = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3346,21 +3080,14 @@ class RENAME3resok(_Value):
     todir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.fromdir_wcc._put(out)
-        self.todir_wcc._put(out)
+        wcc_data._put(self.fromdir_wcc, out)
+        wcc_data._put(self.todir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.fromdir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.todir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3372,21 +3099,14 @@ class RENAME3resfail(_Value):
     todir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.fromdir_wcc._put(out)
-        self.todir_wcc._put(out)
+        wcc_data._put(self.fromdir_wcc, out)
+        wcc_data._put(self.todir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.fromdir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.todir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3403,22 +3123,14 @@ class RENAME3res(_Value):
     def _take(cls, cursor: _Cursor) -> RENAME3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(RENAME3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = RENAME3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(RENAME3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = RENAME3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -3431,7 +3143,7 @@ class RENAME3res_NFS3_OK(RENAME3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        RENAME3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -3444,8 +3156,8 @@ class RENAME3res_default(RENAME3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "RENAME3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        RENAME3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -3467,31 +3179,29 @@ class LINK3args(_Value):
         out.append(data_2)
         if length & 3:
             out.append(_ZEROS[length & 3])
-        self.link._put(out)
+        diropargs3._put(self.link, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.file = file = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        file.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        file.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         value.link = diropargs3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3503,21 +3213,16 @@ class LINK3resok(_Value):
     linkdir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.file_attributes, post_op_attr):
+            raise TypeError
         self.file_attributes._put(out)
-        self.linkdir_wcc._put(out)
+        wcc_data._put(self.linkdir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.file_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.linkdir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3529,21 +3234,16 @@ class LINK3resfail(_Value):
     linkdir_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.file_attributes, post_op_attr):
+            raise TypeError
         self.file_attributes._put(out)
-        self.linkdir_wcc._put(out)
+        wcc_data._put(self.linkdir_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.file_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.linkdir_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3560,22 +3260,14 @@ class LINK3res(_Value):
     def _take(cls, cursor: _Cursor) -> LINK3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(LINK3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = LINK3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(LINK3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = LINK3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -3588,7 +3280,7 @@ class LINK3res_NFS3_OK(LINK3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        LINK3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -3601,8 +3293,8 @@ class LINK3res_default(LINK3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "LINK3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        LINK3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -3633,26 +3325,25 @@ class READDIR3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.dir = dir_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        dir_2.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        dir_2.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.cookie, value.cookieverf, value.count) = _SQ_8sI.unpack_from(data, position)
-        position += 20
-        cursor.position = position
+        cursor.position = position + 20
         return value
 
 
@@ -3681,6 +3372,7 @@ class entry3(_Node):
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
         nodes: list[Self] = []
@@ -3692,15 +3384,14 @@ class entry3(_Node):
             node = _new(cls)
             (node.fileid, length) = _SQI.unpack_from(data, position)
             position += 12
-            if length > 4096 or length > size - position:
-                raise _overrun(data, position - 4, length, 4096)
             end = position + length
-            chunk = data[position:end]
-            node.name = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
+            if length > 4096 or end > size:
+                raise _overrun(data, position - 4, length, 4096)
+            node.name = wire[position:end].decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
-                if data[end:position] != _ZEROS[length & 3]:
+                if wire[end:position] != _ZEROS[length & 3]:
                     raise _bad_padding(end)
             (node.cookie, more) = _SQI.unpack_from(data, position)
             position += 12
@@ -3720,14 +3411,12 @@ class dirlist3(_Value):
 
     def _put(self, out: _Out) -> None:
         entry3._put_chain(self.entries, out)
-        out.append(_SI.pack(1 if self.eof else 0))
+        out.append(_SI.pack(_FLAGS[self.eof]))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.entries = entry3._take_chain(cursor)
         position = cursor.position
         (value.eof,) = _SI.unpack_from(data, position)
@@ -3746,27 +3435,24 @@ class READDIR3resok(_Value):
     reply: dirlist3
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.dir_attributes, post_op_attr):
+            raise TypeError
         self.dir_attributes._put(out)
         cookieverf = self.cookieverf
         if type(cookieverf) is not bytes or len(cookieverf) != 8:
             cookieverf = _octets_exactly(cookieverf, 8)
         out.append(_S8s.pack(cookieverf))
-        self.reply._put(out)
+        dirlist3._put(self.reply, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.dir_attributes = post_op_attr._take(cursor)
         position = cursor.position
         (value.cookieverf,) = _S8s.unpack_from(data, position)
-        position += 8
-        cursor.position = position
+        cursor.position = position + 8
         value.reply = dirlist3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3777,17 +3463,14 @@ class READDIR3resfail(_Value):
     dir_attributes: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.dir_attributes, post_op_attr):
+            raise TypeError
         self.dir_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -3804,22 +3487,14 @@ class READDIR3res(_Value):
     def _take(cls, cursor: _Cursor) -> READDIR3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(READDIR3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = READDIR3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(READDIR3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = READDIR3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -3832,7 +3507,7 @@ class READDIR3res_NFS3_OK(READDIR3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        READDIR3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -3845,8 +3520,8 @@ class READDIR3res_default(READDIR3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "READDIR3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        READDIR3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -3878,26 +3553,25 @@ class READDIRPLUS3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.dir = dir_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        dir_2.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        dir_2.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.cookie, value.cookieverf, value.dircount, value.maxcount) = _SQ_8sI2.unpack_from(data, position)
-        position += 24
-        cursor.position = position
+        cursor.position = position + 24
         return value
 
 
@@ -3923,17 +3597,25 @@ class entryplus3(_Node):
             if length & 3:
                 out.append(_ZEROS[length & 3])
             name_attributes = node.name_attributes
-            if type(name_attributes) is post_op_attr_TRUE:
+            name_handle = node.name_handle
+            if type(name_attributes) is post_op_attr_TRUE and type(name_handle) is post_op_fh3_TRUE:
                 attributes = name_attributes.attributes
                 rdev = attributes.rdev
                 atime = attributes.atime
                 mtime = attributes.mtime
                 ctime = attributes.ctime
+                handle = name_handle.handle
+                data_2: _Buffer = handle.data
+                if type(data_2) is not bytes:
+                    data_2 = _octets(data_2, 64)
+                length = len(data_2)
+                if length > 64:
+                    raise _too_many(length, 64)
                 out.append(
-                    _SQIiI4Q2I2Q2I6.pack(
+                    _SQIiI4Q2I2Q2I8.pack(
                         node.cookie,
                         1,
-                        _ftype3_members[attributes.type],
+                        _ftype3_numbers[attributes.type],
                         attributes.mode,
                         attributes.nlink,
                         attributes.uid,
@@ -3950,31 +3632,27 @@ class entryplus3(_Node):
                         mtime.nseconds,
                         ctime.seconds,
                         ctime.nseconds,
+                        1,
+                        length,
                     )
                 )
-            else:
-                out.append(_SQ.pack(node.cookie))
-                name_attributes._put(out)
-            name_handle = node.name_handle
-            if type(name_handle) is post_op_fh3_TRUE:
-                handle = name_handle.handle
-                data_2: _Buffer = handle.data
-                if type(data_2) is not bytes:
-                    data_2 = _octets(data_2, 64)
-                length = len(data_2)
-                if length > 64:
-                    raise _too_many(length, 64)
-                out.append(_SI2.pack(1, length))
                 out.append(data_2)
                 if length & 3:
                     out.append(_ZEROS[length & 3])
             else:
+                out.append(_SQ.pack(node.cookie))
+                if not isinstance(name_attributes, post_op_attr):
+                    raise TypeError
+                name_attributes._put(out)
+                if not isinstance(name_handle, post_op_fh3):
+                    raise TypeError
                 name_handle._put(out)
         out.append(b"\0\0\0\0")
 
     @classmethod
     def _take_chain(cls, cursor: _Cursor, bare: bool = False) -> list[Self]:
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
         nodes: list[Self] = []
@@ -3986,15 +3664,14 @@ class entryplus3(_Node):
             node = _new(cls)
             (node.fileid, length) = _SQI.unpack_from(data, position)
             position += 12
-            if length > 4096 or length > size - position:
-                raise _overrun(data, position - 4, length, 4096)
             end = position + length
-            chunk = data[position:end]
-            node.name = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
+            if length > 4096 or end > size:
+                raise _overrun(data, position - 4, length, 4096)
+            node.name = wire[position:end].decode("utf-8", "surrogateescape")
             position = end
             if length & 3:
                 position += 4 - (length & 3)
-                if data[end:position] != _ZEROS[length & 3]:
+                if wire[end:position] != _ZEROS[length & 3]:
                     raise _bad_padding(end)
             (node.cookie, attributes_follow) = _SQI.unpack_from(data, position)
             position += 12
@@ -4024,36 +3701,35 @@ class entryplus3(_Node):
                     ctime.seconds,
                     ctime.nseconds,
                     handle_follows,
-                ) = _SiI4Q2I2Q2I7.unpack_from(data, position)
-                position += 88
+                    length,
+                ) = _SiI4Q2I2Q2I8.unpack_from(data, position)
+                position += 92
                 attributes.type = _ftype3_members[attributes.type]
             elif attributes_follow == 0:
                 node.name_attributes = _new(post_op_attr_FALSE)
-                (handle_follows,) = _SI.unpack_from(data, position)
-                position += 4
+                (handle_follows, length) = _SI2.unpack_from(data, position)
+                position += 8
             else:
                 raise _bad_discriminant("post_op_attr", attributes_follow, position - 4)
             if handle_follows == 1:
                 node.name_handle = arm_2 = _new(post_op_fh3_TRUE)
                 arm_2.handle = handle = _new(nfs_fh3)
-                (length,) = _SI.unpack_from(data, position)
-                position += 4
-                if length > 64 or length > size - position:
-                    raise _overrun(data, position - 4, length, 64)
                 end = position + length
-                chunk_2 = data[position:end]
-                handle.data = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
+                if length > 64 or end > size:
+                    raise _overrun(data, position - 4, length, 64)
+                handle.data = wire[position:end]
                 position = end
                 if length & 3:
                     position += 4 - (length & 3)
-                    if data[end:position] != _ZEROS[length & 3]:
+                    if wire[end:position] != _ZEROS[length & 3]:
                         raise _bad_padding(end)
+                (more,) = _SI.unpack_from(data, position)
+                position += 4
             elif handle_follows == 0:
                 node.name_handle = _new(post_op_fh3_FALSE)
+                more = length  # read ahead
             else:
-                raise _bad_discriminant("post_op_fh3", handle_follows, position - 4)
-            (more,) = _SI.unpack_from(data, position)
-            position += 4
+                raise _bad_discriminant("post_op_fh3", handle_follows, position - 8)
             nodes.append(node)
         if more:
             raise _bad_boolean(more, position - 4)
@@ -4070,14 +3746,12 @@ class dirlistplus3(_Value):
 
     def _put(self, out: _Out) -> None:
         entryplus3._put_chain(self.entries, out)
-        out.append(_SI.pack(1 if self.eof else 0))
+        out.append(_SI.pack(_FLAGS[self.eof]))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.entries = entryplus3._take_chain(cursor)
         position = cursor.position
         (value.eof,) = _SI.unpack_from(data, position)
@@ -4096,27 +3770,24 @@ class READDIRPLUS3resok(_Value):
     reply: dirlistplus3
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.dir_attributes, post_op_attr):
+            raise TypeError
         self.dir_attributes._put(out)
         cookieverf = self.cookieverf
         if type(cookieverf) is not bytes or len(cookieverf) != 8:
             cookieverf = _octets_exactly(cookieverf, 8)
         out.append(_S8s.pack(cookieverf))
-        self.reply._put(out)
+        dirlistplus3._put(self.reply, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.dir_attributes = post_op_attr._take(cursor)
         position = cursor.position
         (value.cookieverf,) = _S8s.unpack_from(data, position)
-        position += 8
-        cursor.position = position
+        cursor.position = position + 8
         value.reply = dirlistplus3._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -4127,17 +3798,14 @@ class READDIRPLUS3resfail(_Value):
     dir_attributes: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.dir_attributes, post_op_attr):
+            raise TypeError
         self.dir_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.dir_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -4154,22 +3822,14 @@ class READDIRPLUS3res(_Value):
     def _take(cls, cursor: _Cursor) -> READDIRPLUS3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(READDIRPLUS3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = READDIRPLUS3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(READDIRPLUS3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = READDIRPLUS3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -4182,7 +3842,7 @@ class READDIRPLUS3res_NFS3_OK(READDIRPLUS3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        READDIRPLUS3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -4195,8 +3855,8 @@ class READDIRPLUS3res_default(READDIRPLUS3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "READDIRPLUS3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        READDIRPLUS3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -4220,22 +3880,22 @@ class FSSTAT3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.fsroot = fsroot = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        fsroot.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        fsroot.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -4255,6 +3915,8 @@ class FSSTAT3resok(_Value):
     invarsec: uint32
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
         out.append(
             _SQ6I.pack(self.tbytes, self.fbytes, self.abytes, self.tfiles, self.ffiles, self.afiles, self.invarsec)
@@ -4262,10 +3924,8 @@ class FSSTAT3resok(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.obj_attributes = post_op_attr._take(cursor)
         position = cursor.position
         (
@@ -4277,8 +3937,7 @@ class FSSTAT3resok(_Value):
             value.afiles,
             value.invarsec,
         ) = _SQ6I.unpack_from(data, position)
-        position += 52
-        cursor.position = position
+        cursor.position = position + 52
         return value
 
 
@@ -4289,17 +3948,14 @@ class FSSTAT3resfail(_Value):
     obj_attributes: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -4316,22 +3972,14 @@ class FSSTAT3res(_Value):
     def _take(cls, cursor: _Cursor) -> FSSTAT3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(FSSTAT3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = FSSTAT3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(FSSTAT3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = FSSTAT3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -4344,7 +3992,7 @@ class FSSTAT3res_NFS3_OK(FSSTAT3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        FSSTAT3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -4357,8 +4005,8 @@ class FSSTAT3res_default(FSSTAT3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "FSSTAT3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        FSSTAT3resfail._put(self.resfail, out)
 
 
 FSF3_LINK: Final[int] = 1
@@ -4388,22 +4036,22 @@ class FSINFO3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.fsroot = fsroot = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        fsroot.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        fsroot.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -4426,6 +4074,8 @@ class FSINFO3resok(_Value):
     properties: uint32
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
         time_delta = self.time_delta
         out.append(
@@ -4446,10 +4096,8 @@ class FSINFO3resok(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.obj_attributes = post_op_attr._take(cursor)
         position = cursor.position
         value.time_delta = time_delta = _new(nfstime3)
@@ -4466,8 +4114,7 @@ class FSINFO3resok(_Value):
             time_delta.nseconds,
             value.properties,
         ) = _SI7QI3.unpack_from(data, position)
-        position += 48
-        cursor.position = position
+        cursor.position = position + 48
         return value
 
 
@@ -4478,17 +4125,14 @@ class FSINFO3resfail(_Value):
     obj_attributes: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -4505,22 +4149,14 @@ class FSINFO3res(_Value):
     def _take(cls, cursor: _Cursor) -> FSINFO3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(FSINFO3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = FSINFO3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(FSINFO3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = FSINFO3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -4533,7 +4169,7 @@ class FSINFO3res_NFS3_OK(FSINFO3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        FSINFO3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -4546,8 +4182,8 @@ class FSINFO3res_default(FSINFO3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "FSINFO3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        FSINFO3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -4571,22 +4207,22 @@ class PATHCONF3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.object = object_2 = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        object_2.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        object_2.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -4605,24 +4241,24 @@ class PATHCONF3resok(_Value):
     case_preserving: bool
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
         out.append(
             _SI6.pack(
                 self.linkmax,
                 self.name_max,
-                1 if self.no_trunc else 0,
-                1 if self.chown_restricted else 0,
-                1 if self.case_insensitive else 0,
-                1 if self.case_preserving else 0,
+                _FLAGS[self.no_trunc],
+                _FLAGS[self.chown_restricted],
+                _FLAGS[self.case_insensitive],
+                _FLAGS[self.case_preserving],
             )
         )
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.obj_attributes = post_op_attr._take(cursor)
         position = cursor.position
         (
@@ -4649,17 +4285,14 @@ class PATHCONF3resfail(_Value):
     obj_attributes: post_op_attr
 
     def _put(self, out: _Out) -> None:
+        if not isinstance(self.obj_attributes, post_op_attr):
+            raise TypeError
         self.obj_attributes._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.obj_attributes = post_op_attr._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -4676,22 +4309,14 @@ class PATHCONF3res(_Value):
     def _take(cls, cursor: _Cursor) -> PATHCONF3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(PATHCONF3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = PATHCONF3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(PATHCONF3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = PATHCONF3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -4704,7 +4329,7 @@ class PATHCONF3res_NFS3_OK(PATHCONF3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        PATHCONF3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -4717,8 +4342,8 @@ class PATHCONF3res_default(PATHCONF3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "PATHCONF3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        PATHCONF3resfail._put(self.resfail, out)
 
 
 @dataclass(slots=True)
@@ -4745,26 +4370,25 @@ class COMMIT3args(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         value.file = file = _new(nfs_fh3)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        file.data = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        file.data = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.offset, value.count) = _SQI.unpack_from(data, position)
-        position += 12
-        cursor.position = position
+        cursor.position = position + 12
         return value
 
 
@@ -4776,7 +4400,7 @@ class COMMIT3resok(_Value):
     verf: writeverf3
 
     def _put(self, out: _Out) -> None:
-        self.file_wcc._put(out)
+        wcc_data._put(self.file_wcc, out)
         verf = self.verf
         if type(verf) is not bytes or len(verf) != 8:
             verf = _octets_exactly(verf, 8)
@@ -4784,15 +4408,12 @@ class COMMIT3resok(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.file_wcc = wcc_data._take(cursor)
         position = cursor.position
         (value.verf,) = _S8s.unpack_from(data, position)
-        position += 8
-        cursor.position = position
+        cursor.position = position + 8
         return value
 
 
@@ -4803,17 +4424,12 @@ class COMMIT3resfail(_Value):
     file_wcc: wcc_data
 
     def _put(self, out: _Out) -> None:
-        self.file_wcc._put(out)
+        wcc_data._put(self.file_wcc, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.file_wcc = wcc_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -4830,22 +4446,14 @@ class COMMIT3res(_Value):
     def _take(cls, cursor: _Cursor) -> COMMIT3res:
         (status,) = _Si.unpack_from(cursor.data, cursor.position)
         if status == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(COMMIT3res_NFS3_OK)
-            cursor.position = position
+            cursor.position += 4
             arm.resok = COMMIT3resok._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
-        data = cursor.data
-        position = cursor.position + 4
         arm_2 = _new(COMMIT3res_default)
         arm_2.status = _nfsstat3_members[status]
-        cursor.position = position
+        cursor.position += 4
         arm_2.resfail = COMMIT3resfail._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return arm_2
 
 
@@ -4858,7 +4466,7 @@ class COMMIT3res_NFS3_OK(COMMIT3res):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.resok._put(out)
+        COMMIT3resok._put(self.resok, out)
 
 
 @dataclass(slots=True)
@@ -4871,28 +4479,11 @@ class COMMIT3res_default(COMMIT3res):
     def _put(self, out: _Out) -> None:
         if self.status in {0}:
             raise _not_a_case(self.status, "COMMIT3res_default")
-        out.append(_Si.pack(_nfsstat3_members[self.status]))
-        self.resfail._put(out)
+        out.append(_Si.pack(_nfsstat3_numbers[self.status]))
+        COMMIT3resfail._put(self.resfail, out)
 
 
 CODECS: Final[dict[str, _Codec[Any]]] = {
-    "uint64": _UNSIGNED_64,
-    "int64": _INTEGER_64,
-    "uint32": _UNSIGNED,
-    "int32": _INTEGER,
-    "filename3": _string(4096, name="filename3"),
-    "nfspath3": _string(65536, name="nfspath3"),
-    "fileid3": _UNSIGNED_64,
-    "cookie3": _UNSIGNED_64,
-    "cookieverf3": _opaque_fixed(8, name="cookieverf3"),
-    "createverf3": _opaque_fixed(8, name="createverf3"),
-    "writeverf3": _opaque_fixed(8, name="writeverf3"),
-    "uid3": _UNSIGNED,
-    "gid3": _UNSIGNED,
-    "size3": _UNSIGNED_64,
-    "offset3": _UNSIGNED_64,
-    "mode3": _UNSIGNED,
-    "count3": _UNSIGNED,
     "nfsstat3": _codec(nfsstat3),
     "ftype3": _codec(ftype3),
     "specdata3": _struct(specdata3, ("specdata1", _UNSIGNED), ("specdata2", _UNSIGNED)),
@@ -5302,6 +4893,23 @@ CODECS: Final[dict[str, _Codec[Any]]] = {
         _arm(COMMIT3res_NFS3_OK, (0,), ("resok", COMMIT3resok)),
         _arm(COMMIT3res_default, None, ("resfail", COMMIT3resfail)),
     ),
+    "uint64": _UNSIGNED_64,
+    "int64": _INTEGER_64,
+    "uint32": _UNSIGNED,
+    "int32": _INTEGER,
+    "filename3": _string(4096, name="filename3"),
+    "nfspath3": _string(65536, name="nfspath3"),
+    "fileid3": _UNSIGNED_64,
+    "cookie3": _UNSIGNED_64,
+    "cookieverf3": _opaque_fixed(8, name="cookieverf3"),
+    "createverf3": _opaque_fixed(8, name="createverf3"),
+    "writeverf3": _opaque_fixed(8, name="writeverf3"),
+    "uid3": _UNSIGNED,
+    "gid3": _UNSIGNED,
+    "size3": _UNSIGNED_64,
+    "offset3": _UNSIGNED_64,
+    "mode3": _UNSIGNED,
+    "count3": _UNSIGNED,
 }
 
 

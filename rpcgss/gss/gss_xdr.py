@@ -51,6 +51,7 @@ RPCSEC_GSS_INIT: Final = rpc_gss_proc_t.RPCSEC_GSS_INIT
 RPCSEC_GSS_CONTINUE_INIT: Final = rpc_gss_proc_t.RPCSEC_GSS_CONTINUE_INIT
 RPCSEC_GSS_DESTROY: Final = rpc_gss_proc_t.RPCSEC_GSS_DESTROY
 _rpc_gss_proc_t_members: Final = _members(rpc_gss_proc_t)
+_rpc_gss_proc_t_numbers: Final = {member: int(member) for member in rpc_gss_proc_t}
 
 
 class rpc_gss_service_t(IntEnum):
@@ -65,6 +66,7 @@ rpc_gss_svc_none: Final = rpc_gss_service_t.rpc_gss_svc_none
 rpc_gss_svc_integrity: Final = rpc_gss_service_t.rpc_gss_svc_integrity
 rpc_gss_svc_privacy: Final = rpc_gss_service_t.rpc_gss_svc_privacy
 _rpc_gss_service_t_members: Final = _members(rpc_gss_service_t)
+_rpc_gss_service_t_numbers: Final = {member: int(member) for member in rpc_gss_service_t}
 
 
 @dataclass(slots=True)
@@ -88,21 +90,21 @@ class rpc_gss_cred_vers_1_t(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (value.gss_proc, value.seq_num, value.service, length) = _SI4.unpack_from(data, position)
         position += 16
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk = data[position:end]
-        value.handle = chunk if type(chunk) is bytes else bytes(chunk)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.handle = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -121,13 +123,9 @@ class rpc_gss_cred_t(_Value):
     def _take(cls, cursor: _Cursor) -> rpc_gss_cred_t:
         (vers,) = _SI.unpack_from(cursor.data, cursor.position)
         if vers == 1:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(rpc_gss_cred_t_RPCSEC_GSS_VERS_1)
-            cursor.position = position
+            cursor.position += 4
             arm.ver_1 = rpc_gss_cred_vers_1_t._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
         raise _bad_discriminant("rpc_gss_cred_t", vers, cursor.position)
 
@@ -141,7 +139,7 @@ class rpc_gss_cred_t_RPCSEC_GSS_VERS_1(rpc_gss_cred_t):
 
     def _put(self, out: _Out) -> None:
         out.append(_SI.pack(1))
-        self.ver_1._put(out)
+        rpc_gss_cred_vers_1_t._put(self.ver_1, out)
 
 
 @dataclass(slots=True)
@@ -162,21 +160,21 @@ class rpc_gss_init_arg(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk = data[position:end]
-        value.gss_token = chunk if type(chunk) is bytes else bytes(chunk)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.gss_token = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -212,33 +210,32 @@ class rpc_gss_init_res(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk = data[position:end]
-        value.handle = chunk if type(chunk) is bytes else bytes(chunk)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.handle = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.gss_major, value.gss_minor, value.seq_window, length) = _SI4.unpack_from(data, position)
         position += 16
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk_2 = data[position:end]
-        value.gss_token = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.gss_token = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -255,12 +252,11 @@ class rpc_gss_data_header(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         (value.seq_num,) = _SI.unpack_from(data, position)
-        position += 4
-        cursor.position = position
+        cursor.position = position + 4
         return value
 
 
@@ -291,33 +287,32 @@ class rpc_gss_integ_data(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk = data[position:end]
-        value.databody_integ = chunk if type(chunk) is bytes else bytes(chunk)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.databody_integ = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk_2 = data[position:end]
-        value.checksum = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.checksum = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -341,21 +336,21 @@ class rpc_gss_priv_data(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk = data[position:end]
-        value.databody_priv = chunk if type(chunk) is bytes else bytes(chunk)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.databody_priv = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value

@@ -73,21 +73,21 @@ class reauth_ticket(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (value.key_index, length) = _SI2.unpack_from(data, position)
         position += 8
-        if length > 1024 or length > size - position:
-            raise _overrun(data, position - 4, length, 1024)
         end = position + length
-        chunk = data[position:end]
-        value.sealed = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 1024 or end > size:
+            raise _overrun(data, position - 4, length, 1024)
+        value.sealed = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -102,7 +102,7 @@ class reauth_grant(_Value):
     mac: bytes
 
     def _put(self, out: _Out) -> None:
-        self.ticket._put(out)
+        reauth_ticket._put(self.ticket, out)
         mac = self.mac
         if type(mac) is not bytes or len(mac) != 32:
             mac = _octets_exactly(mac, 32)
@@ -110,15 +110,12 @@ class reauth_grant(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.ticket = reauth_ticket._take(cursor)
         position = cursor.position
         (value.lifetime, value.mac) = _SI_32s.unpack_from(data, position)
-        position += 36
-        cursor.position = position
+        cursor.position = position + 36
         return value
 
 
@@ -141,35 +138,33 @@ class reauth_grant_covered(_Value):
         if length & 3:
             out.append(_ZEROS[length & 3])
         out.append(_SI.pack(self.seq_window))
-        self.ticket._put(out)
+        reauth_ticket._put(self.ticket, out)
         out.append(_SI.pack(self.lifetime))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > size - position:
-            raise _overrun(data, position - 4, length, 4294967295)
         end = position + length
-        chunk = data[position:end]
-        value.handle = chunk if type(chunk) is bytes else bytes(chunk)
+        if end > size:
+            raise _overrun(data, position - 4, length, 4294967295)
+        value.handle = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.seq_window,) = _SI.unpack_from(data, position)
-        position += 4
-        cursor.position = position
+        cursor.position = position + 4
         value.ticket = reauth_ticket._take(cursor)
         position = cursor.position
         (value.lifetime,) = _SI.unpack_from(data, position)
-        position += 4
-        cursor.position = position
+        cursor.position = position + 4
         return value
 
 
@@ -183,7 +178,7 @@ class reauth_request(_Value):
     client_share: bytes
 
     def _put(self, out: _Out) -> None:
-        self.ticket._put(out)
+        reauth_ticket._put(self.ticket, out)
         client_nonce = self.client_nonce
         if type(client_nonce) is not bytes or len(client_nonce) != 32:
             client_nonce = _octets_exactly(client_nonce, 32)
@@ -205,11 +200,10 @@ class reauth_request(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        size = len(data)
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
+        wire = cursor.wire
+        size = len(data)
         value.ticket = reauth_ticket._take(cursor)
         position = cursor.position
         (value.client_nonce, count) = _S32sI.unpack_from(data, position)
@@ -220,15 +214,14 @@ class reauth_request(_Value):
         position += count * 4
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 32 or length > size - position:
-            raise _overrun(data, position - 4, length, 32)
         end = position + length
-        chunk = data[position:end]
-        value.client_share = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 32 or end > size:
+            raise _overrun(data, position - 4, length, 32)
+        value.client_share = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -245,7 +238,7 @@ class reauth_arg(_Value):
     authenticator: bytes
 
     def _put(self, out: _Out) -> None:
-        self.ticket._put(out)
+        reauth_ticket._put(self.ticket, out)
         client_nonce = self.client_nonce
         if type(client_nonce) is not bytes or len(client_nonce) != 32:
             client_nonce = _octets_exactly(client_nonce, 32)
@@ -271,11 +264,10 @@ class reauth_arg(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        size = len(data)
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
+        wire = cursor.wire
+        size = len(data)
         value.ticket = reauth_ticket._take(cursor)
         position = cursor.position
         (value.client_nonce, count) = _S32sI.unpack_from(data, position)
@@ -286,19 +278,17 @@ class reauth_arg(_Value):
         position += count * 4
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 32 or length > size - position:
-            raise _overrun(data, position - 4, length, 32)
         end = position + length
-        chunk = data[position:end]
-        value.client_share = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 32 or end > size:
+            raise _overrun(data, position - 4, length, 32)
+        value.client_share = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.authenticator,) = _S32s.unpack_from(data, position)
-        position += 32
-        cursor.position = position
+        cursor.position = position + 32
         return value
 
 
@@ -339,33 +329,32 @@ class reauth_accept(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
-            raise _overrun(data, position - 4, length, 64)
         end = position + length
-        chunk = data[position:end]
-        value.handle = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 64 or end > size:
+            raise _overrun(data, position - 4, length, 64)
+        value.handle = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.seq_window, value.suite, value.server_nonce, length) = _SI2_32sI.unpack_from(data, position)
         position += 44
-        if length > 32 or length > size - position:
-            raise _overrun(data, position - 4, length, 32)
         end = position + length
-        chunk_2 = data[position:end]
-        value.server_share = chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)
+        if length > 32 or end > size:
+            raise _overrun(data, position - 4, length, 32)
+        value.server_share = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -380,24 +369,19 @@ class reauth_ok(_Value):
     lifetime: int
 
     def _put(self, out: _Out) -> None:
-        self.accept._put(out)
-        self.ticket._put(out)
+        reauth_accept._put(self.accept, out)
+        reauth_ticket._put(self.ticket, out)
         out.append(_SI.pack(self.lifetime))
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
+        data = cursor.data
         value.accept = reauth_accept._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.ticket = reauth_ticket._take(cursor)
         position = cursor.position
         (value.lifetime,) = _SI.unpack_from(data, position)
-        position += 4
-        cursor.position = position
+        cursor.position = position + 4
         return value
 
 
@@ -472,45 +456,43 @@ class reauth_state(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (value.format, value.session_key, length) = _SI_32sI.unpack_from(data, position)
         position += 40
-        if length > 1000 or length > size - position:
-            raise _overrun(data, position - 4, length, 1000)
         end = position + length
-        chunk = data[position:end]
-        value.principal = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 1000 or end > size:
+            raise _overrun(data, position - 4, length, 1000)
+        value.principal = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 1000 or length > size - position:
-            raise _overrun(data, position - 4, length, 1000)
         end = position + length
-        chunk_2 = data[position:end]
-        value.display = (chunk_2 if type(chunk_2) is bytes else bytes(chunk_2)).decode("utf-8", "surrogateescape")
+        if length > 1000 or end > size:
+            raise _overrun(data, position - 4, length, 1000)
+        value.display = wire[position:end].decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (length,) = _SI.unpack_from(data, position)
         position += 4
-        if length > 64 or length > size - position:
+        end = position + length
+        if length > 64 or end > size:
             raise _overrun(data, position - 4, length, 64)
-        end = position + length
-        chunk_3 = data[position:end]
-        value.mechanism = (chunk_3 if type(chunk_3) is bytes else bytes(chunk_3)).decode("utf-8", "surrogateescape")
+        value.mechanism = wire[position:end].decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (
             value.acceptor,
@@ -521,15 +503,14 @@ class reauth_state(_Value):
             length,
         ) = _S32sIQ2_16sI.unpack_from(data, position)
         position += 72
-        if length > 256 or length > size - position:
-            raise _overrun(data, position - 4, length, 256)
         end = position + length
-        chunk_4 = data[position:end]
-        value.application = chunk_4 if type(chunk_4) is bytes else bytes(chunk_4)
+        if length > 256 or end > size:
+            raise _overrun(data, position - 4, length, 256)
+        value.application = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value

@@ -68,6 +68,7 @@ AUTH_DH: Final = auth_flavor.AUTH_DH
 RPCSEC_GSS: Final = auth_flavor.RPCSEC_GSS
 AUTH_TLS: Final = auth_flavor.AUTH_TLS
 _auth_flavor_members: Final = _members(auth_flavor)
+_auth_flavor_numbers: Final = {member: int(member) for member in auth_flavor}
 
 
 @dataclass(slots=True)
@@ -91,21 +92,21 @@ class opaque_auth(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (value.flavor, length) = _SI2.unpack_from(data, position)
         position += 8
-        if length > 400 or length > size - position:
-            raise _overrun(data, position - 4, length, 400)
         end = position + length
-        chunk = data[position:end]
-        value.body = chunk if type(chunk) is bytes else bytes(chunk)
+        if length > 400 or end > size:
+            raise _overrun(data, position - 4, length, 400)
+        value.body = wire[position:end]
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         cursor.position = position
         return value
@@ -121,6 +122,7 @@ class msg_type(IntEnum):
 CALL: Final = msg_type.CALL
 REPLY: Final = msg_type.REPLY
 _msg_type_members: Final = _members(msg_type)
+_msg_type_numbers: Final = {member: int(member) for member in msg_type}
 
 
 class reply_stat(IntEnum):
@@ -133,6 +135,7 @@ class reply_stat(IntEnum):
 MSG_ACCEPTED: Final = reply_stat.MSG_ACCEPTED
 MSG_DENIED: Final = reply_stat.MSG_DENIED
 _reply_stat_members: Final = _members(reply_stat)
+_reply_stat_numbers: Final = {member: int(member) for member in reply_stat}
 
 
 class accept_stat(IntEnum):
@@ -153,6 +156,7 @@ PROC_UNAVAIL: Final = accept_stat.PROC_UNAVAIL
 GARBAGE_ARGS: Final = accept_stat.GARBAGE_ARGS
 SYSTEM_ERR: Final = accept_stat.SYSTEM_ERR
 _accept_stat_members: Final = _members(accept_stat)
+_accept_stat_numbers: Final = {member: int(member) for member in accept_stat}
 
 
 class reject_stat(IntEnum):
@@ -165,6 +169,7 @@ class reject_stat(IntEnum):
 RPC_MISMATCH: Final = reject_stat.RPC_MISMATCH
 AUTH_ERROR: Final = reject_stat.AUTH_ERROR
 _reject_stat_members: Final = _members(reject_stat)
+_reject_stat_numbers: Final = {member: int(member) for member in reject_stat}
 
 
 class auth_stat(IntEnum):
@@ -203,6 +208,7 @@ AUTH_NET_ADDR: Final = auth_stat.AUTH_NET_ADDR
 RPCSEC_GSS_CREDPROBLEM: Final = auth_stat.RPCSEC_GSS_CREDPROBLEM
 RPCSEC_GSS_CTXPROBLEM: Final = auth_stat.RPCSEC_GSS_CTXPROBLEM
 _auth_stat_members: Final = _members(auth_stat)
+_auth_stat_numbers: Final = {member: int(member) for member in auth_stat}
 
 
 @dataclass(slots=True)
@@ -217,12 +223,11 @@ class mismatch_info(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         (value.low, value.high) = _SI2.unpack_from(data, position)
-        position += 8
-        cursor.position = position
+        cursor.position = position + 8
         return value
 
 
@@ -239,23 +244,18 @@ class call_body(_Value):
 
     def _put(self, out: _Out) -> None:
         out.append(_SI4.pack(self.rpcvers, self.prog, self.vers, self.proc))
-        self.cred._put(out)
-        self.verf._put(out)
+        opaque_auth._put(self.cred, out)
+        opaque_auth._put(self.verf, out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         (value.rpcvers, value.prog, value.vers, value.proc) = _SI4.unpack_from(data, position)
-        position += 16
-        cursor.position = position
+        cursor.position = position + 16
         value.cred = opaque_auth._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.verf = opaque_auth._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -276,13 +276,12 @@ class accepted_reply_data(_Value):
             cursor.position += 4
             return arm
         if stat == 2:
+            arm_2 = _new(accepted_reply_data_PROG_MISMATCH)
             data = cursor.data
             position = cursor.position + 4
-            arm_2 = _new(accepted_reply_data_PROG_MISMATCH)
             arm_2.mismatch = mismatch = _new(mismatch_info)
             (mismatch.low, mismatch.high) = _SI2.unpack_from(data, position)
-            position += 8
-            cursor.position = position
+            cursor.position = position + 8
             return arm_2
         if stat in (1, 3, 4, 5):
             arm_3 = _new(accepted_reply_data_PROG_UNAVAIL)
@@ -323,7 +322,7 @@ class accepted_reply_data_PROG_UNAVAIL(accepted_reply_data):
     def _put(self, out: _Out) -> None:
         if self.stat not in {1, 3, 4, 5}:
             raise _not_a_case(self.stat, "accepted_reply_data_PROG_UNAVAIL")
-        out.append(_Si.pack(_accept_stat_members[self.stat]))
+        out.append(_Si.pack(_accept_stat_numbers[self.stat]))
 
 
 @dataclass(slots=True)
@@ -334,21 +333,16 @@ class accepted_reply(_Value):
     reply_data: accepted_reply_data
 
     def _put(self, out: _Out) -> None:
-        self.verf._put(out)
+        opaque_auth._put(self.verf, out)
+        if not isinstance(self.reply_data, accepted_reply_data):
+            raise TypeError
         self.reply_data._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
-        data = cursor.data
-        position = cursor.position
         value = _new(cls)
-        cursor.position = position
         value.verf = opaque_auth._take(cursor)
-        position = cursor.position
-        cursor.position = position
         value.reply_data = accepted_reply_data._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -365,21 +359,19 @@ class rejected_reply(_Value):
     def _take(cls, cursor: _Cursor) -> rejected_reply:
         (stat,) = _Si.unpack_from(cursor.data, cursor.position)
         if stat == 0:
+            arm = _new(rejected_reply_RPC_MISMATCH)
             data = cursor.data
             position = cursor.position + 4
-            arm = _new(rejected_reply_RPC_MISMATCH)
             arm.mismatch = mismatch = _new(mismatch_info)
             (mismatch.low, mismatch.high) = _SI2.unpack_from(data, position)
-            position += 8
-            cursor.position = position
+            cursor.position = position + 8
             return arm
         if stat == 1:
+            arm_2 = _new(rejected_reply_AUTH_ERROR)
             data = cursor.data
             position = cursor.position + 4
-            arm_2 = _new(rejected_reply_AUTH_ERROR)
             (arm_2.reason,) = _SI.unpack_from(data, position)
-            position += 4
-            cursor.position = position
+            cursor.position = position + 4
             return arm_2
         raise _bad_discriminant("rejected_reply", stat, cursor.position)
 
@@ -420,22 +412,14 @@ class reply_body(_Value):
     def _take(cls, cursor: _Cursor) -> reply_body:
         (stat,) = _Si.unpack_from(cursor.data, cursor.position)
         if stat == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(reply_body_MSG_ACCEPTED)
-            cursor.position = position
+            cursor.position += 4
             arm.areply = accepted_reply._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
         if stat == 1:
-            data = cursor.data
-            position = cursor.position + 4
             arm_2 = _new(reply_body_MSG_DENIED)
-            cursor.position = position
+            cursor.position += 4
             arm_2.rreply = rejected_reply._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm_2
         raise _bad_discriminant("reply_body", stat, cursor.position)
 
@@ -449,7 +433,7 @@ class reply_body_MSG_ACCEPTED(reply_body):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.areply._put(out)
+        accepted_reply._put(self.areply, out)
 
 
 @dataclass(slots=True)
@@ -461,6 +445,8 @@ class reply_body_MSG_DENIED(reply_body):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(1))
+        if not isinstance(self.rreply, rejected_reply):
+            raise TypeError
         self.rreply._put(out)
 
 
@@ -477,22 +463,14 @@ class rpc_msg_body(_Value):
     def _take(cls, cursor: _Cursor) -> rpc_msg_body:
         (mtype,) = _Si.unpack_from(cursor.data, cursor.position)
         if mtype == 0:
-            data = cursor.data
-            position = cursor.position + 4
             arm = _new(rpc_msg_body_CALL)
-            cursor.position = position
+            cursor.position += 4
             arm.cbody = call_body._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm
         if mtype == 1:
-            data = cursor.data
-            position = cursor.position + 4
             arm_2 = _new(rpc_msg_body_REPLY)
-            cursor.position = position
+            cursor.position += 4
             arm_2.rbody = reply_body._take(cursor)
-            position = cursor.position
-            cursor.position = position
             return arm_2
         raise _bad_discriminant("rpc_msg_body", mtype, cursor.position)
 
@@ -506,7 +484,7 @@ class rpc_msg_body_CALL(rpc_msg_body):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(0))
-        self.cbody._put(out)
+        call_body._put(self.cbody, out)
 
 
 @dataclass(slots=True)
@@ -518,6 +496,8 @@ class rpc_msg_body_REPLY(rpc_msg_body):
 
     def _put(self, out: _Out) -> None:
         out.append(_Si.pack(1))
+        if not isinstance(self.rbody, reply_body):
+            raise TypeError
         self.rbody._put(out)
 
 
@@ -530,19 +510,18 @@ class rpc_msg(_Value):
 
     def _put(self, out: _Out) -> None:
         out.append(_SI.pack(self.xid))
+        if not isinstance(self.body, rpc_msg_body):
+            raise TypeError
         self.body._put(out)
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
         position = cursor.position
-        value = _new(cls)
         (value.xid,) = _SI.unpack_from(data, position)
-        position += 4
-        cursor.position = position
+        cursor.position = position + 4
         value.body = rpc_msg_body._take(cursor)
-        position = cursor.position
-        cursor.position = position
         return value
 
 
@@ -573,29 +552,28 @@ class authsys_parms(_Value):
 
     @classmethod
     def _take(cls, cursor: _Cursor) -> Self:
+        value = _new(cls)
         data = cursor.data
+        wire = cursor.wire
         size = len(data)
         position = cursor.position
-        value = _new(cls)
         (value.stamp, length) = _SI2.unpack_from(data, position)
         position += 8
-        if length > 255 or length > size - position:
-            raise _overrun(data, position - 4, length, 255)
         end = position + length
-        chunk = data[position:end]
-        value.machinename = (chunk if type(chunk) is bytes else bytes(chunk)).decode("utf-8", "surrogateescape")
+        if length > 255 or end > size:
+            raise _overrun(data, position - 4, length, 255)
+        value.machinename = wire[position:end].decode("utf-8", "surrogateescape")
         position = end
         if length & 3:
             position += 4 - (length & 3)
-            if data[end:position] != _ZEROS[length & 3]:
+            if wire[end:position] != _ZEROS[length & 3]:
                 raise _bad_padding(end)
         (value.uid, value.gid, count) = _SI3.unpack_from(data, position)
         position += 12
         if count > 16 or count * 4 > size - position:
             raise _overrun(data, position - 4, count, 16)
         value.gids = list(_unpack_from(f">{count}I", data, position))
-        position += count * 4
-        cursor.position = position
+        cursor.position = position + count * 4
         return value
 
 
