@@ -302,6 +302,7 @@ def _forked() -> None:
 
 def _end_loop() -> None:
     if _loop is not None:
+        _loop.errands.clear()  # only daemon threads wait by now, which end without a word
         _loop.end()
 
 
