@@ -9,7 +9,6 @@ import trio
 from examples.realm import Realm
 from rpcgss.gss.mechanism import GssapiAcceptor
 from rpcgss.gss.server import GssServerFlavor
-from rpcgss.gss.store import ContextStore
 from rpcgss.reauth.keyring import FixedKeys
 from rpcgss.reauth.server import TicketServer
 from rpcgss.rpc import AcceptNone, AcceptSys, Server
@@ -20,16 +19,17 @@ GSS = pytest.mark.parametrize("security", SERVICES)
 
 
 @asynccontextmanager
-async def serving(realm: Realm, store: ContextStore | None = None) -> AsyncIterator[tuple[GssServerFlavor, int]]:
-    """Our server, which offers tickets too, and its port."""
-    acceptor = GssapiAcceptor([TARGET], realm.service_keytab)
-    gss = GssServerFlavor(acceptor, store=store, extension=TicketServer(FixedKeys.random()))
+async def serving(realm: Realm) -> AsyncIterator[tuple[GssServerFlavor, int]]:
+    """Our server and its port. It grants tickets to those who ask, and these clients do not."""
+    tickets = TicketServer(FixedKeys.random())
+    gss = GssServerFlavor(GssapiAcceptor([TARGET], realm.service_keytab), extension=tickets)
     server = Server([InteropProgram()], [AcceptNone(), AcceptSys(), gss])
     listeners = await listen_tcp(0, "127.0.0.1")
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.serve, listeners)
         yield gss, listeners[0].socket.getsockname()[1]
         nursery.cancel_scope.cancel()
+    assert tickets.counters.granted == 0
 
 
 @pytest.mark.parametrize(
