@@ -47,6 +47,7 @@ READING_ORDER: tuple[str, ...] = (
     "source",
     "parse",
     "model",
+    "imported",
     "resolve",
     "naming",
     "straight",

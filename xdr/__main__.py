@@ -31,6 +31,15 @@ _WITH = click.option(
 )
 
 
+_IMPORT = click.option(
+    "--import",
+    "imports",
+    multiple=True,
+    metavar="MODULE",
+    help="Let the modules made import from this generated module what FILES do not define.",
+)
+
+
 @click.group()
 def main() -> None:
     """Compile XDR files (RFC 4506, RFC 5531) to Python."""
@@ -42,6 +51,7 @@ def main() -> None:
 @click.option("--check", is_flag=True, help="Write nothing; fail if an output is not what it would be.")
 @click.option("--verbose", is_flag=True, help="Tell which lines are left out.")
 @_WITH
+@_IMPORT
 @_INCLUDE
 @_DEFINE
 def compile_command(
@@ -50,6 +60,7 @@ def compile_command(
     check: bool,
     verbose: bool,
     before: tuple[Path, ...],
+    imports: tuple[str, ...],
     include: tuple[Path, ...],
     defines: tuple[str, ...],
 ) -> None:
@@ -64,7 +75,7 @@ def compile_command(
                 source = read_source(file, include, _macros(defines), before)
                 for place in source.passed_through if verbose else ():
                     click.echo(f"{place}: left out: a line for C", err=True)
-                module = understood(source)
+                module = understood(source, imports)
                 for warning in module.warnings:
                     click.echo(str(warning), err=True)
                 _deliver(emit(module, file.name), target, file if check else None)
@@ -88,17 +99,22 @@ def _deliver(text: str, target: Path, compared_with: Path | None) -> None:
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_WITH
+@_IMPORT
 @_INCLUDE
 @_DEFINE
 def check(
-    files: tuple[Path, ...], before: tuple[Path, ...], include: tuple[Path, ...], defines: tuple[str, ...]
+    files: tuple[Path, ...],
+    before: tuple[Path, ...],
+    imports: tuple[str, ...],
+    include: tuple[Path, ...],
+    defines: tuple[str, ...],
 ) -> None:
     """Say what is wrong with FILES, if anything is."""
     failed = False
     for file in files:
         try:
             with _ErrorsTold():
-                for warning in understood(read_source(file, include, _macros(defines), before)).warnings:
+                for warning in understood(read_source(file, include, _macros(defines), before), imports).warnings:
                     click.echo(str(warning), err=True)
         except SystemExit:
             failed = True

@@ -10,13 +10,17 @@ from .source import CompileError, Source, read_source, source_from_text
 
 
 def compile_file(
-    path: Path, include: tuple[Path, ...] = (), defines: dict[str, str] | None = None, before: tuple[Path, ...] = ()
+    path: Path,
+    include: tuple[Path, ...] = (),
+    defines: dict[str, str] | None = None,
+    before: tuple[Path, ...] = (),
+    imports: tuple[str, ...] = (),
 ) -> str:
-    """The Python module for a ``.x`` file, together with the files ``before`` it.
+    """The Python module for a ``.x`` file, together with the files ``before`` it; it may import from ``imports``.
 
-    Raises ``CompileError``, or ``OSError`` if a file cannot be read.
+    Raises ``CompileError``, ``OSError`` if a file cannot be read, or ``XdrError`` if a module cannot be imported.
     """
-    return emit(understood(read_source(path, include, defines, before)), path.name)
+    return emit(understood(read_source(path, include, defines, before), imports), path.name)
 
 
 def compile_text(text: str, file: str = "text.x") -> str:
@@ -24,9 +28,9 @@ def compile_text(text: str, file: str = "text.x") -> str:
     return emit(understood(source_from_text(text, file)), file)
 
 
-def understood(source: Source) -> Module:
-    """The meaning of a source. Raises ``CompileError``."""
+def understood(source: Source, imports: tuple[str, ...] = ()) -> Module:
+    """The meaning of a source. Raises ``CompileError``, or ``XdrError`` if a module cannot be imported."""
     try:
-        return resolve(parse(source), source)
+        return resolve(parse(source), source, imports)
     except RecursionError:
         raise CompileError([source.diagnostic("definitions are nested too deep", source.place(1, 1))]) from None

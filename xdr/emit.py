@@ -55,7 +55,7 @@ class _Emitter:
         self.context = Context(module, self.names)
         self.lines: list[str] = []
         self.aliases: set[str] = set()
-        self.enums: set[str] = set()
+        self.enums = {name for name in module.named if ":" in name}
 
     def text(self, title: str) -> str:
         for definition in self.module.definitions:
@@ -99,10 +99,26 @@ class _Emitter:
         )
         lines.append(f"from typing import {', '.join(typing)}")
         lines += ["", "from xdr.runtime import (", *(f"    {each}," for each in imports), ")"]
+        lines += self._imports(text)
         lines.append("")
         for name, formats in sorted(self.context.forms.items()):
             lines.append(f'{name} = _Struct(">{formats}")')
         return lines
+
+    def _imports(self, text: str) -> list[str]:
+        """The lines for what comes from other generated modules."""
+        used = set(re.findall(r"\w+", text))
+        found: dict[str, list[str]] = {}
+        for local, (origin, name) in self.names.imported.items():
+            for form in ("{}", "_{}_members", "_{}_numbers"):
+                there, here = form.format(name), form.format(local)
+                if here in used:
+                    found.setdefault(origin, []).append(there if there == here else f"{there} as {here}")
+        return [
+            line
+            for origin, names in sorted(found.items())
+            for line in ("", f"from {origin} import (", *(f"    {name}," for name in sorted(names)), ")")
+        ]
 
     # Definitions
 

@@ -80,6 +80,15 @@ class Names:
                 case ProgramDefinition(versions=versions):
                     for version in versions:
                         self._give(version.name)
+        # Where a name of an imported module stands for something else here, it is imported as another.
+        self.imported: dict[str, tuple[str, str]] = {}
+        for key, found in module.named.items():
+            origin, colon, name = key.partition(":")
+            if colon:
+                self._global[key] = self._import(origin, name)
+                if isinstance(found, UnionDefinition):
+                    for arm in found.arms:
+                        self._arms[key, arm.label] = self._import(origin, arm.label)
         # Names of our own making come last: they give way, never the file's.
         for definition in module.definitions:
             match definition:
@@ -90,6 +99,11 @@ class Names:
                     for version in versions:
                         for role in ("Client", "Service"):
                             self._give(f"{version.name}_{role}")
+
+    def _import(self, origin: str, name: str) -> str:
+        local = self.fresh(name)
+        self.imported[local] = (origin, name)
+        return local
 
     def __getitem__(self, name: str) -> str:
         """The Python name of something that the file names."""

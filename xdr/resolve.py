@@ -6,6 +6,7 @@ from typing import Final
 
 from . import nodes
 from .errors import UNBOUNDED
+from .imported import Imported
 from .model import (
     UNKNOWN,
     Alias,
@@ -62,9 +63,13 @@ _C_NAMES: Final[dict[str, Type]] = {
 }
 
 
-def resolve(specification: nodes.Specification, source: Source) -> Module:
-    """The meaning of a tree. Raises ``CompileError`` with everything that is wrong, in the order of the file."""
-    resolver = _Resolver(source)
+def resolve(specification: nodes.Specification, source: Source, imports: tuple[str, ...] = ()) -> Module:
+    """The meaning of a tree; what it does not define may come from the generated modules ``imports``.
+
+    Raises ``CompileError`` with everything that is wrong, in the order of the file, and ``XdrError`` if one of the
+    modules is none.
+    """
+    resolver = _Resolver(source, [Imported(name) for name in imports])
     resolver.declare(specification.definitions)
     resolver.define(specification.definitions)
     resolver.finish()
@@ -79,8 +84,9 @@ def resolve(specification: nodes.Specification, source: Source) -> Module:
 class _Resolver:
     """First every name is declared, then every definition resolved; after an error it goes on to find more."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, imports: list[Imported]) -> None:
         self.source = source
+        self.imports = imports
         self.module = Module()
         self.diagnostics: list[Diagnostic] = []
         # A number, or a name to be looked up, and what to add to it.
@@ -466,6 +472,10 @@ class _Resolver:
             return Named(name.text)
         if name.text in self.typedefs:
             return Alias(name.text, self._alias(name.text))
+        for module in self.imports:
+            if (kind := module.type(name.text)) is not None:
+                self.module.named |= module.definitions
+                return kind
         if (known := _C_NAMES.get(name.text)) is not None:
             return known
         if name.text not in self.missing:
@@ -511,6 +521,9 @@ class _Resolver:
                 self._wrong(f"{name.text} is made of itself", name.place)
                 return 0
             if at.text not in self.values:
+                for module in self.imports:
+                    if (number := module.number(at.text)) is not None:
+                        return total + number
                 what = "is a string, not a number" if at.text in self.strings else "is not defined"
                 self._wrong(f"expected a number: {at.text} {what}", at.place)
                 return 0

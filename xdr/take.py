@@ -165,7 +165,7 @@ class Take(Body):
             self.afterwards,
             f"{discriminant} == {nothing.single_case}",
             f"{target} = {new}({self.context.names.arm(union.name, nothing.label)})",
-            f'{error}("{union.name}", {discriminant}, position - {8 if ahead else 4})',
+            f'{error}("{self.context.names[union.name]}", {discriminant}, position - {8 if ahead else 4})',
             ahead,
         )
         del self.lines[start:]
