@@ -50,6 +50,10 @@ corpus: setup ## What the XDR compiler makes of other people's .x files (RPCGSS_
 bench-xdr: setup ## The XDR codec beside xdrlib3, as ratios of one run
 	@$(PY) -m bench.xdr
 
+.PHONY: fuzz
+fuzz: setup-test ## Hostile octets for every generated type (make fuzz SECONDS=600)
+	@$(PY) -m tests.xdr.fuzz --seconds $(or $(SECONDS),60)
+
 .PHONY: check
 check: setup ## Format, lint, types, drift of generated code, import order
 	$(PY) -m ruff format --check $(CODE)
