@@ -36,10 +36,13 @@ P = ParamSpec("P")
 
 THREADS: Final = 32
 """Calls of one service that are worked on at once."""
+SIGNAL_SECONDS: Final = 1.0
+"""A signal that comes just before a thread begins to wait does not wake it: it looks so often."""
 
 
 class Client:
-    """A client of a server, for any number of threads; see `connect_tcp`. Its ``with`` block closes it, or `close`."""
+    """A client of a server, for any number of threads; see `connect_tcp`. Its ``with`` block closes it, or `close`,
+    or else the end of the interpreter."""
 
     def __init__(self, manager: AbstractAsyncContextManager[rpc.Client]) -> None:
         self._loop: Final = background_loop()
@@ -172,12 +175,17 @@ def _wait_for(loop: Loop, function: Callable[[], Awaitable[T]]) -> T:
     errand = Errand(loop, function, gate.release)
     try:
         errand.send()
-        gate.acquire()
+        _pass(gate)
     except BaseException:
         errand.cancel()
-        gate.acquire()
+        _pass(gate)
         raise
     return errand.outcome()
+
+
+def _pass(gate: threading.Lock) -> None:
+    while not gate.acquire(timeout=SIGNAL_SECONDS):
+        pass
 
 
 def _open(loop: Loop, keeper: Keeper[T]) -> T:

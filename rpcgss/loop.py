@@ -6,7 +6,8 @@ the errand is left on the loop. What has to be entered and left by the same task
 open by a task that does nothing else: a `Keeper`.
 
 The loop begins with the first errand and ends with the interpreter. A child that was forked off has no threads but one:
-it gets a loop of its own as soon as it needs one, and what its parent had opened is refused there.
+it gets a loop of its own as soon as it needs one, and what its parent had opened is refused there. (It has the sockets
+all the same, as forked processes do: peers see a connection end when both processes have closed it.)
 """
 
 import atexit

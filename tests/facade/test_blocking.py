@@ -66,12 +66,13 @@ def interrupt_once(begun: threading.Semaphore) -> None:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> threading.Semaphore:
-    """Released whenever a thread has begun to wait for the loop."""
+    """Released whenever the main thread has begun to wait for the loop."""
     semaphore, send = threading.Semaphore(0), Errand.send
 
     def announced(errand: Errand[object]) -> None:
         send(errand)
-        semaphore.release()
+        if threading.current_thread() is threading.main_thread():
+            semaphore.release()
 
     monkeypatch.setattr(Errand, "send", announced)
     return semaphore
