@@ -41,19 +41,19 @@ class Errand(Generic[T]):
     loop's thread, and must not raise. Raises as `Loop.check`."""
 
     def __init__(self, loop: "Loop", function: Callable[[], Awaitable[T]], done: Callable[[], None]) -> None:
+        loop.check()
         self._loop: Final = loop
         self._function: Final = function
-        self._done: Final = done
+        self._to_call: Final = [done]  # empty afterwards: two threads may find out at once that it has ended
         self._context: Final = contextvars.copy_context()
         self._scope: Final = trio.CancelScope()
         self._began = False
         self._results: list[T] = []
         self._failure: BaseException | None = None
-        loop.check()
-        loop.errands.add(self)
 
     def send(self) -> None:
         """Begin. Raises `LoopEnded`."""
+        self._loop.errands.add(self)
         self._loop.soon(self._begin)
 
     def cancel(self) -> None:
@@ -74,15 +74,20 @@ class Errand(Generic[T]):
         finally:
             del failure  # its traceback shows this frame: that would be a circle
 
+    def forget(self) -> None:
+        """Do not call `done`, whatever comes."""
+        self._to_call.clear()
+
     # In the loop's thread
 
     def end(self) -> None:
         """Nothing more comes. Idempotent."""
+        self._loop.errands.discard(self)
         try:
-            self._loop.errands.remove(self)
-        except KeyError:
+            done = self._to_call.pop()
+        except IndexError:
             return
-        self._done()
+        done()
 
     def _begin(self) -> None:
         self._began = True
@@ -303,7 +308,8 @@ def _forked() -> None:
 
 def _end_loop() -> None:
     if _loop is not None:
-        _loop.errands.clear()  # only daemon threads wait by now, which end without a word
+        for errand in list(_loop.errands):
+            errand.forget()  # only daemon threads wait by now, which end without a word
         _loop.end()
 
 

@@ -1,19 +1,23 @@
 """rpcgss.blocking: real sockets, real threads."""
 
+import itertools
 import math
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 
 import pytest
 import trio
 
 import rpcgss
+import rpcgss.loop
 import xdr
 from examples.realm import Realm
 from rpcgss import blocking
@@ -33,6 +37,8 @@ from tests.facade.program import (
     GeneratedClient,
     Plain,
 )
+
+WAITING = (blocking.__file__, rpcgss.loop.__file__)
 
 
 @contextmanager
@@ -207,6 +213,42 @@ def test_an_interrupt_before_anything_has_begun(monkeypatch: pytest.MonkeyPatch)
             with pytest.raises(KeyboardInterrupt):
                 client.call(NULL, None)
         client.call(NULL, None)
+
+
+@contextmanager
+def interrupted_at(line: int) -> Iterator[None]:
+    """Raise KeyboardInterrupt before the so many-th line that this thread runs in what waits for the loop."""
+    count = itertools.count(1)
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., Any] | None:
+        if frame.f_code.co_name in ("__init__", "soon", "check") or frame.f_code.co_filename not in WAITING:
+            return None
+        if event == "line" and next(count) == line:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def test_a_call_interrupted_at_every_line() -> None:
+    with serving(Plain()) as working, connect(working) as client:
+        interrupts = 0
+        for line in itertools.count(1):
+            try:
+                with interrupted_at(line):
+                    client.call(ECHO, b"x")
+            except KeyboardInterrupt:
+                interrupts += 1
+            else:
+                break
+            assert client.outstanding == 0
+        assert interrupts > 10
+        assert client.call(ECHO, b"next") == b"next"
 
 
 def test_an_interrupted_wait_leaves_the_server_at_work(sent: threading.Semaphore) -> None:
