@@ -48,6 +48,8 @@ READING_ORDER: tuple[str, ...] = (
     "parse",
     "model",
     "imported",
+    "declare",
+    "whole",
     "resolve",
     "naming",
     "straight",

@@ -1,20 +1,18 @@
 """From tree to meaning: names become types and numbers, and everything that is wrong is said, with its place."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Final
 
 from . import nodes
+from .declare import Declarations
 from .errors import UNBOUNDED
 from .imported import Imported
 from .model import (
-    UNKNOWN,
     Alias,
     AliasDefinition,
     ArmDefinition,
     Array,
     Boolean,
-    Chain,
     ConstantDefinition,
     EnumDefinition,
     Field,
@@ -33,10 +31,10 @@ from .model import (
     UnionDefinition,
     VersionDefinition,
     Void,
-    minimum_of,
     plain,
 )
-from .source import CompileError, Diagnostic, Source
+from .source import CompileError, Source
+from .whole import finish
 
 # The language's own words, and C's, as rpcgen takes them: "long" has 32 bits, "short" and "char" travel as 32.
 _WORDS: Final[dict[str, Type]] = {
@@ -72,126 +70,24 @@ def resolve(specification: nodes.Specification, source: Source, imports: tuple[s
     resolver = _Resolver(source, [Imported(name) for name in imports])
     resolver.declare(specification.definitions)
     resolver.define(specification.definitions)
-    resolver.finish()
-    if resolver.diagnostics:
+    diagnostics = resolver.diagnostics or finish(resolver.module, source)
+    if diagnostics:
         order = {name: index for index, name in enumerate(source.files)}
         raise CompileError(
-            sorted(resolver.diagnostics, key=lambda d: (order.get(d.place.file, 0), d.place.line, d.place.column))
+            sorted(diagnostics, key=lambda d: (order.get(d.place.file, 0), d.place.line, d.place.column))
         )
     return resolver.module
 
 
-class _Resolver:
-    """First every name is declared, then every definition resolved; after an error it goes on to find more."""
+class _Resolver(Declarations):
+    """Resolves every definition once every name is declared; after an error it goes on to find more."""
 
     def __init__(self, source: Source, imports: list[Imported]) -> None:
-        self.source = source
-        self.imports = imports
+        super().__init__(source, imports)
         self.module = Module()
-        self.diagnostics: list[Diagnostic] = []
-        # A number, or a name to be looked up, and what to add to it.
-        self.values: dict[str, tuple[nodes.Value | int, int]] = {"TRUE": (1, 0), "FALSE": (0, 0)}
-        self.strings: set[str] = set()
-        self.typedefs: dict[str, nodes.Declaration] = {}
-        self.tagged: set[str] = set()
-        self.places: dict[str, nodes.Place] = {}
         self.aliases: dict[str, Type] = {}
         self.resolving: list[str] = []
         self.missing: set[str] = set()
-        self.ahead: dict[str, nodes.Enumeration] = {}
-
-    # Declaring
-
-    def declare(self, definitions: list[nodes.Definition]) -> None:
-        """Enter the names of everything, so that the order of a file does not matter."""
-        for definition in definitions:
-            match definition:
-                case nodes.Constant(name=name, value=value):
-                    self._declare_constant(name, value)
-                case nodes.Typedef(declaration=declaration):
-                    self._declare_typedef(declaration)
-                case nodes.Program():
-                    self._declare_name(definition.name)
-                case _:
-                    self._declare_type(definition)
-        for definition in definitions:
-            if isinstance(definition, nodes.Program):
-                self._declare_numbers(definition)
-
-    def _declare_numbers(self, program: nodes.Program) -> None:
-        """Names of programs, versions and procedures are numbers too, as rpcgen has it; anything else comes first."""
-        self.values.setdefault(program.name.text, (program.number, 0))
-        for version in program.versions:
-            self.values.setdefault(version.name.text, (version.number, 0))
-            for procedure in version.procedures:
-                if procedure.name is not None:
-                    self.values.setdefault(procedure.name.text, (procedure.number, 0))
-
-    def _declare_constant(self, name: nodes.Name, value: nodes.Value | str) -> None:
-        if isinstance(value, str):
-            self._declare_name(name)
-            self.strings.add(name.text)
-            return
-        known, _ = self.values.get(name.text, (None, 0))
-        # Saying the same thing twice is harmless, and happens when files are put together.
-        if isinstance(known, nodes.Number) and isinstance(value, nodes.Number) and known.value == value.value:
-            return
-        self._declare_name(name)
-        self.values.setdefault(name.text, (value, 0))
-
-    def _declare_typedef(self, declaration: nodes.Declaration) -> None:
-        if declaration.name is None:
-            self._wrong("expected a name for this type", declaration.place)
-            return
-        node = declaration.type
-        if isinstance(node, nodes.Enumeration | nodes.Structure | nodes.Union):
-            self._declare_type(node, declaration.name if node.name is None and declaration.shape == "" else None)
-            if node.name is None and declaration.shape == "":
-                return
-        # "typedef struct foo foo;" says nothing that is not known.
-        if isinstance(node, nodes.Reference) and node.name.text == declaration.name.text and declaration.shape == "":
-            return
-        self._declare_name(declaration.name)
-        self.typedefs.setdefault(declaration.name.text, declaration)
-
-    def _declare_type(
-        self, node: nodes.Enumeration | nodes.Structure | nodes.Union, name: nodes.Name | None = None
-    ) -> None:
-        """Declare a type with its enumerators and whatever is named inside it."""
-        if found := name or node.name:
-            self._declare_name(found)
-            self.tagged.add(found.text)
-        match node:
-            case nodes.Enumeration(members=members):
-                self._declare_members(members)
-                if found:
-                    self.ahead.setdefault(found.text, node)
-            case nodes.Structure(fields=fields):
-                self._declare_inside(fields)
-            case nodes.Union(discriminant=discriminant, arms=arms):
-                self._declare_inside((discriminant, *(arm.declaration for arm in arms)))
-
-    def _declare_members(self, members: tuple[nodes.Enumerator, ...]) -> None:
-        base: nodes.Value | int = 0
-        start = 0
-        for offset, member in enumerate(members):
-            if member.value is not None:
-                base, start = member.value, offset
-            self._declare_name(member.name)
-            self.values[member.name.text] = (base, offset - start)
-
-    def _declare_inside(self, declarations: tuple[nodes.Declaration, ...]) -> None:
-        for declaration in declarations:
-            if isinstance(declaration.type, nodes.Enumeration | nodes.Structure | nodes.Union):
-                self._declare_type(declaration.type)
-
-    def _declare_name(self, name: nodes.Name) -> None:
-        if known := self.places.get(name.text):
-            self._wrong(f"{name.text} is already defined at {known}", name.place)
-        else:
-            self.places[name.text] = name.place
-
-    # Defining
 
     def define(self, definitions: list[nodes.Definition]) -> None:
         """Resolve everything, in the order of the file."""
@@ -210,7 +106,7 @@ class _Resolver:
         name = constant.name
         if self.places.get(name.text) != name.place:
             return
-        value = constant.value if isinstance(constant.value, str) else self._value(constant.value)
+        value = constant.value if isinstance(constant.value, str) else self.value(constant.value)
         self.module.definitions.append(ConstantDefinition(name.text, value, name.place))
 
     def _define_typedef(self, declaration: nodes.Declaration) -> None:
@@ -224,7 +120,7 @@ class _Resolver:
             return
         target = self._alias(name.text)
         if isinstance(plain(target), Void):
-            self._wrong("expected a type that is something: void has no values", declaration.place)
+            self.wrong("expected a type that is something: void has no values", declaration.place)
             return
         self.module.definitions.append(AliasDefinition(name.text, target, name.place))
 
@@ -246,12 +142,12 @@ class _Resolver:
     def _members(self, node: nodes.Enumeration) -> dict[str, int]:
         members = {}
         for member in node.members:
-            value = self._constant(member.name)
+            value = self.constant(member.name)
             if not -(1 << 31) <= value < 1 << 32:
-                self._wrong(f"{member.name.text} is {value}: enums have 32 bits", member.name.place)
+                self.wrong(f"{member.name.text} is {value}: enums have 32 bits", member.name.place)
             members[member.name.text] = value
         if members and max(members.values()) > 0x7FFFFFFF and min(members.values()) < 0:
-            self._wrong("members are below 0 and above 0x7fffffff in the same enum", node.place)
+            self.wrong("members are below 0 and above 0x7fffffff in the same enum", node.place)
         return members
 
     def _fields(self, node: nodes.Structure, name: str) -> list[Field]:
@@ -261,13 +157,13 @@ class _Resolver:
             kind = self._type(declaration, name)
             if isinstance(plain(kind), Void):
                 if declaration.name is not None or len(node.fields) > 1:
-                    self._wrong("expected a field with a type, not void", declaration.place)
+                    self.wrong("expected a field with a type, not void", declaration.place)
                 continue
             if declaration.name is None:
-                self._wrong("expected a name for this field", declaration.place)
+                self.wrong("expected a name for this field", declaration.place)
                 continue
             if declaration.name.text in seen:
-                self._wrong(f"{name} has two fields {declaration.name.text}", declaration.name.place)
+                self.wrong(f"{name} has two fields {declaration.name.text}", declaration.name.place)
                 continue
             seen.add(declaration.name.text)
             fields.append(Field(declaration.name.text, kind))
@@ -285,10 +181,10 @@ class _Resolver:
                 if case is None:
                     continue
                 if case in taken:
-                    self._wrong(f"case {case} of {name} is already at {taken[case]}", value.place)
+                    self.wrong(f"case {case} of {name} is already at {taken[case]}", value.place)
                 taken[case] = value.place
             if arm.default and default:
-                self._wrong(f"{name} already has a default at {default.place}", arm.place)
+                self.wrong(f"{name} already has a default at {default.place}", arm.place)
             default = arm if arm.default else default
             label = "default" if arm.default or not arm.cases else self._label(arm.cases[0])
             known = tuple(case for case in cases if case is not None)
@@ -308,9 +204,9 @@ class _Resolver:
                 if isinstance(definition, EnumDefinition):
                     return definition
         if declaration.name is None:
-            self._wrong("expected a name for the discriminant", declaration.place)
+            self.wrong("expected a name for the discriminant", declaration.place)
         elif not (isinstance(switch, Integer) and switch == _BROKEN):
-            self._wrong("expected int, unsigned int, bool or an enum to switch on", declaration.place)
+            self.wrong("expected int, unsigned int, bool or an enum to switch on", declaration.place)
         return None
 
     def _enum_ahead(self, name: str) -> EnumDefinition | None:
@@ -321,15 +217,15 @@ class _Resolver:
     def _case(self, case: nodes.Value, allowed: tuple[int, int] | EnumDefinition | None, union: str) -> int | None:
         """The number of a case, None after an error."""
         errors = len(self.diagnostics)
-        value = self._value(case)
+        value = self.value(case)
         if len(self.diagnostics) > errors:
             return None
         written = case.text if isinstance(case, nodes.Name) else str(value)
         match allowed:
             case (low, high) if not low <= value <= high:
-                self._wrong(f"expected a case from {low} to {high}, found {written}", case.place)
+                self.wrong(f"expected a case from {low} to {high}, found {written}", case.place)
             case EnumDefinition(members=members) if value not in members.values():
-                self._wrong(f"expected a member of enum {allowed.name} as case of {union}, found {written}", case.place)
+                self.wrong(f"expected a member of enum {allowed.name} as case of {union}, found {written}", case.place)
         return value
 
     @staticmethod
@@ -345,7 +241,7 @@ class _Resolver:
         if isinstance(plain(kind), Void):
             return None
         if declaration.name is None:
-            self._wrong("expected a name for what this arm holds", declaration.place)
+            self.wrong("expected a name for what this arm holds", declaration.place)
             return None
         return Field(declaration.name.text, kind)
 
@@ -366,7 +262,7 @@ class _Resolver:
     def _procedure(self, procedure: nodes.Procedure) -> ProcedureDefinition | None:
         name = procedure.name
         if name is None:
-            self._wrong("expected a name for this procedure", procedure.result.place)
+            self.wrong("expected a name for this procedure", procedure.result.place)
             return None
         number = self._program_number(procedure.number, "procedure")
         result = self._type(procedure.result, name.text)
@@ -375,12 +271,12 @@ class _Resolver:
             kind = self._type(declaration, name.text)
             if isinstance(plain(kind), Void):
                 if len(procedure.arguments) > 1:
-                    self._wrong("expected void alone, or no void", declaration.place)
+                    self.wrong("expected void alone, or no void", declaration.place)
                 continue
             arguments.append(Field(declaration.name.text if declaration.name else f"arg{index}", kind))
         for text, count in Counter(argument.name for argument in arguments).items():
             if count > 1:
-                self._wrong(f"{name.text} has two arguments {text}", name.place)
+                self.wrong(f"{name.text} has two arguments {text}", name.place)
         if len(arguments) > 1:
             arguments = [Field("arg", self._gathered(arguments, name))]
         argument = arguments[0].type if arguments else Void()
@@ -398,9 +294,9 @@ class _Resolver:
         return Named(name)
 
     def _program_number(self, value: nodes.Value, what: str) -> int:
-        number = self._value(value)
+        number = self.value(value)
         if not 0 <= number <= 0xFFFFFFFF:
-            self._wrong(f"expected a {what} number from 0 to 4294967295, found {number}", value.place)
+            self.wrong(f"expected a {what} number from 0 to 4294967295, found {number}", value.place)
         return number
 
     def _distinct(self, numbered: list[tuple[int, str, nodes.Place]], where: str) -> None:
@@ -408,9 +304,9 @@ class _Resolver:
         names: set[str] = set()
         for number, name, place in numbered:
             if number in numbers:
-                self._wrong(f"{where}: {name} has the number {number} of {numbers[number]}", place)
+                self.wrong(f"{where}: {name} has the number {number} of {numbers[number]}", place)
             if name in names:
-                self._wrong(f"{where} has two of {name}", place)
+                self.wrong(f"{where} has two of {name}", place)
             numbers[number] = name
             names.add(name)
 
@@ -425,7 +321,7 @@ class _Resolver:
         if shape == "":
             return element
         if isinstance(plain(element), Void):
-            self._wrong("expected a type that is something: void has no values", declaration.place)
+            self.wrong("expected a type that is something: void has no values", declaration.place)
             return _BROKEN
         if shape == "*":
             # Python has one None, so a pointer to a pointer is what it also is: an array of at most one (4.19).
@@ -437,10 +333,10 @@ class _Resolver:
         shape = declaration.shape
         if node.words == "string":
             if shape in ("[]", "*"):
-                self._wrong("expected string<maximum> (a string has no fixed length)", declaration.place)
+                self.wrong("expected string<maximum> (a string has no fixed length)", declaration.place)
             return String(self._size(declaration) if shape == "<>" else UNBOUNDED)
         if shape in ("", "*"):
-            self._wrong("expected opaque[length] or opaque<maximum>", declaration.place)
+            self.wrong("expected opaque[length] or opaque<maximum>", declaration.place)
             return _BROKEN
         return Opaque(shape == "[]", self._size(declaration))
 
@@ -481,7 +377,7 @@ class _Resolver:
         if name.text not in self.missing:
             self.missing.add(name.text)
             what = "is a value, not a type" if name.text in self.values else "is not defined"
-            self._wrong(f"expected a type: {name.text} {what}", name.place)
+            self.wrong(f"expected a type: {name.text} {what}", name.place)
         return _BROKEN
 
     def _alias(self, name: str) -> Type:
@@ -490,224 +386,22 @@ class _Resolver:
             return self.aliases[name]
         declaration = self.typedefs[name]
         if name in self.resolving:
-            self._wrong(f"typedef {name} is made of itself", declaration.place)
+            self.wrong(f"typedef {name} is made of itself", declaration.place)
             return _BROKEN
         self.resolving.append(name)
         self.aliases[name] = self._type(declaration, name)
         self.resolving.pop()
         return self.aliases[name]
 
-    # Values
-
     def _size(self, declaration: nodes.Declaration) -> int:
         if declaration.size is None:
             return UNBOUNDED
-        size = self._value(declaration.size)
+        size = self.value(declaration.size)
         if not 0 <= size <= UNBOUNDED:
-            self._wrong(f"expected a size from 0 to {UNBOUNDED}, found {size}", declaration.size.place)
+            self.wrong(f"expected a size from 0 to {UNBOUNDED}, found {size}", declaration.size.place)
             return UNBOUNDED
         return size
-
-    def _value(self, value: nodes.Value) -> int:
-        return value.value if isinstance(value, nodes.Number) else self._constant(value)
-
-    def _constant(self, name: nodes.Name) -> int:
-        """The number that a name stands for."""
-        known: dict[str, None] = {}
-        total = 0
-        at: nodes.Value | int = name
-        while isinstance(at, nodes.Name):
-            if at.text in known:
-                self._wrong(f"{name.text} is made of itself", name.place)
-                return 0
-            if at.text not in self.values:
-                for module in self.imports:
-                    if (number := module.number(at.text)) is not None:
-                        return total + number
-                what = "is a string, not a number" if at.text in self.strings else "is not defined"
-                self._wrong(f"expected a number: {at.text} {what}", at.place)
-                return 0
-            known[at.text] = None
-            at, offset = self.values[at.text]
-            total += offset
-        return total + (at if isinstance(at, int) else at.value)
-
-    def _wrong(self, problem: str, place: nodes.Place) -> None:
-        diagnostic = self.source.diagnostic(problem, place)
-        if diagnostic not in self.diagnostics:
-            self.diagnostics.append(diagnostic)
-
-    # Finishing: what only the whole shows
-
-    def finish(self) -> None:
-        """Find linked lists, recursion, and types without end."""
-        if self.diagnostics:
-            return
-        _link(self.module)
-        self._minimums()
-        if not self.diagnostics:
-            self._elements()
-            self.module.group = _cycles(self.module)
-
-    def _minimums(self) -> None:
-        """The least octets of each type, growing from what is known until nothing changes."""
-        known: dict[str, int] = {}
-        named = self.module.named
-        while changed := {
-            name: least
-            for name, definition in named.items()
-            if (least := _least(definition, known)) < UNKNOWN and known.get(name) != least
-        }:
-            known.update(changed)
-        for name, definition in named.items():
-            if name not in known:
-                # C's compilers refuse this, rpcgen does not; the rest of such a file is of use.
-                problem = f"warning: {name} contains itself without end, so it has no values"
-                self.module.warnings.append(self.source.diagnostic(problem, definition.place))
-        self.module.minimum = {name: known.get(name, UNBOUNDED) for name in named}
-
-    def _elements(self) -> None:
-        """Arrays of nothing could be of any length."""
-        for definition in self.module.definitions:
-            for kind in _types(definition):
-                for array in _arrays(kind):
-                    if self.module.minimum_of(array.element) == 0:
-                        self._wrong("expected array elements of at least one octet", definition.place)
 
 
 _BROKEN: Final = Integer(32, True)
 """Stands in for what could not be resolved."""
-
-
-def _least(definition: EnumDefinition | StructDefinition | UnionDefinition, known: dict[str, int]) -> int:
-    match definition:
-        case EnumDefinition():
-            return 4
-        case StructDefinition(fields=fields, node=node):
-            return 4 * node + min(UNKNOWN, sum(minimum_of(field.type, known) for field in fields))
-        case UnionDefinition(arms=arms):
-            return 4 + min(minimum_of(arm.field.type, known) if arm.field else 0 for arm in arms)
-
-
-def _types(definition: object) -> Iterator[Type]:
-    """The types that a definition mentions."""
-    match definition:
-        case AliasDefinition(type=kind):
-            yield kind
-        case StructDefinition(fields=fields):
-            yield from (field.type for field in fields)
-        case UnionDefinition(arms=arms):
-            yield from (arm.field.type for arm in arms if arm.field)
-        case ProgramDefinition(versions=versions):
-            for version in versions:
-                for procedure in version.procedures:
-                    yield procedure.argument
-                    yield procedure.result
-
-
-def _arrays(kind: Type) -> Iterator[Array]:
-    while isinstance(kind, Alias | Array | Optional):
-        if isinstance(kind, Array):
-            yield kind
-        kind = kind.target if isinstance(kind, Alias) else kind.element
-
-
-def _link(module: Module) -> None:
-    """Turn structs that end in their only pointer to their own kind into nodes, and every use of them into lists."""
-    for definition in module.named.values():
-        if isinstance(definition, StructDefinition) and definition.fields:
-            own = [_points_to(field.type) == definition.name for field in definition.fields]
-            if own[-1] and sum(own) == 1:
-                definition.node = True
-                definition.fields.pop()
-    for each in module.definitions:
-        match each:
-            case AliasDefinition():
-                each.type = _linked(each.type, module)
-            case StructDefinition():
-                each.fields = [Field(field.name, _linked(field.type, module)) for field in each.fields]
-            case UnionDefinition():
-                each.arms = [_linked_arm(arm, module) for arm in each.arms]
-            case ProgramDefinition():
-                each.versions = tuple(_linked_version(version, module) for version in each.versions)
-
-
-def _points_to(kind: Type) -> str | None:
-    kind = plain(kind)
-    if isinstance(kind, Optional) and isinstance(element := plain(kind.element), Named):
-        return element.name
-    return None
-
-
-def _linked(kind: Type, module: Module) -> Type:
-    match kind:
-        case Optional(element=element):
-            target = plain(element)
-            if isinstance(target, Named) and _is_node(target, module):
-                return Chain(target.name, bare=False)
-            return Optional(_linked(element, module))
-        case Array(element=element, fixed=fixed, size=size):
-            return Array(_linked(element, module), fixed, size)
-        case Alias(name=name, target=target):
-            return Alias(name, _linked(target, module))
-        case Named() if _is_node(kind, module):
-            return Chain(kind.name, bare=True)
-    return kind
-
-
-def _is_node(kind: Named, module: Module) -> bool:
-    definition = module.named[kind.name]
-    return isinstance(definition, StructDefinition) and definition.node
-
-
-def _linked_arm(arm: ArmDefinition, module: Module) -> ArmDefinition:
-    field = arm.field and Field(arm.field.name, _linked(arm.field.type, module))
-    return ArmDefinition(arm.label, arm.cases, field, arm.place)
-
-
-def _linked_version(version: VersionDefinition, module: Module) -> VersionDefinition:
-    procedures = tuple(
-        ProcedureDefinition(
-            procedure.name,
-            procedure.number,
-            _linked(procedure.argument, module),
-            _linked(procedure.result, module),
-            procedure.place,
-        )
-        for procedure in version.procedures
-    )
-    return VersionDefinition(version.name, version.number, procedures, version.place)
-
-
-def _cycles(module: Module) -> dict[str, str]:
-    """For each type that can contain itself, the name that stands for its cycle (its first member in the file)."""
-    edges = {
-        name: {target for kind in _types(definition) if (target := _named(kind))}
-        for name, definition in module.named.items()
-    }
-    reach = {name: _reachable(name, edges) for name in edges}
-    group: dict[str, str] = {}
-    for name in edges:
-        if name in reach[name]:
-            group[name] = next(other for other in edges if other in reach[name] and name in reach[other])
-    return group
-
-
-def _reachable(name: str, edges: dict[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(edges[name])
-    while waiting:
-        if (at := waiting.pop()) not in found:
-            found.add(at)
-            waiting.extend(edges[at])
-    return found
-
-
-def _named(kind: Type) -> str | None:
-    """The struct, union or enum inside arrays, pointers and typedefs."""
-    while isinstance(kind, Alias | Array | Optional):
-        kind = kind.target if isinstance(kind, Alias) else kind.element
-    match kind:
-        case Named(name=name) | Chain(node=name):
-            return name
-    return None
