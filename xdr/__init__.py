@@ -55,6 +55,8 @@ READING_ORDER: tuple[str, ...] = (
     "straight",
     "put",
     "take",
+    "describe",
+    "programs",
     "emit",
     "compile",
     "__main__",

@@ -4,37 +4,27 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from .describe import codec_expression, kind_expression
 from .model import (
-    Alias,
     AliasDefinition,
     ArmDefinition,
-    Array,
     Boolean,
-    Chain,
     ConstantDefinition,
     EnumDefinition,
     Field,
-    Floating,
-    Integer,
     Module,
     Named,
-    Opaque,
-    Optional,
-    ProcedureDefinition,
     ProgramDefinition,
-    Quadruple,
-    String,
     StructDefinition,
     Type,
     UnionDefinition,
-    VersionDefinition,
-    Void,
     plain,
 )
-from .naming import Locals, Names, field_name, member_name, method_name
+from .naming import Locals, Names, field_name, member_name
 from .nodes import Place
+from .programs import version_lines
 from .put import Put
-from .straight import Context, assigned, held_name, wrapped
+from .straight import Context, assigned, documented, held_name, wrapped
 from .take import Take, tidied
 
 # With more arms than this a union looks its arms up in a table.
@@ -75,7 +65,8 @@ class _Emitter:
         for definition in self.module.definitions:
             if isinstance(definition, ProgramDefinition):
                 for version in definition.versions:
-                    self._version(definition, version)
+                    self._space(2)
+                    self.lines += version_lines(self.context, definition, version)
         text = "\n".join([*self._header(title), *self.lines]) + "\n"
         return re.sub(r"\n{4,}", "\n\n\n", text)
 
@@ -468,7 +459,7 @@ class _Emitter:
         for definition in sorted(self.module.definitions, key=lambda each: isinstance(each, AliasDefinition)):
             match definition:
                 case AliasDefinition(name=name, type=kind):
-                    self.lines.append(f'    "{name}": {self._codec(kind, name)},')
+                    self.lines.append(f'    "{name}": {codec_expression(self.context, kind, name)},')
                 case EnumDefinition(name=name):
                     self.lines.append(f'    "{name}": {self.context.need("codec")}({self.names[name]}),')
                 case StructDefinition():
@@ -490,110 +481,19 @@ class _Emitter:
             self.lines += wrapped(4, f'"{struct.name}": {self.context.need("struct")}(', made, "),")
 
     def _described(self, fields: Sequence[Field]) -> list[str]:
-        return [f'("{field_name(each.name)}", {self._kind(each.type)})' for each in fields]
+        return [f'("{field_name(each.name)}", {kind_expression(self.context, each.type)})' for each in fields]
 
     def _union_codec(self, union: UnionDefinition) -> None:
         self.lines.append(f'    "{union.name}": {self.context.need("union")}(')
         self.lines.append(f"        {self.names[union.name]},")
         self.lines.append(f'        "{field_name(union.discriminant.name)}",')
-        self.lines.append(f"        {self._kind(union.discriminant.type)},")
+        self.lines.append(f"        {kind_expression(self.context, union.discriminant.type)},")
         for arm in union.arms:
             items = [self.names.arm(union.name, arm.label), str(arm.cases)]
             if arm.field:
-                items.append(f'("{held_name(union, arm)}", {self._kind(arm.field.type)})')
+                items.append(f'("{held_name(union, arm)}", {kind_expression(self.context, arm.field.type)})')
             self.lines += wrapped(8, f"{self.context.need('arm')}(", items, "),")
         self.lines.append("    ),")
-
-    def _kind(self, kind: Type) -> str:
-        """A type inside another: a class may be named before its codec exists."""
-        kind = plain(kind)
-        return self.names[kind.name] if isinstance(kind, Named) else self._codec(kind)
-
-    def _codec(self, kind: Type, name: str = "") -> str:
-        """The expression for a codec; ``name`` if it is a typedef's."""
-        named = f', name="{name}"' if name else ""
-        need = self.context.need
-        match kind:
-            case Void():
-                return need("VOID")
-            case Integer(bits=bits, signed=signed) if bits < 32:
-                return f"{need('integer')}({bits}, {signed})"
-            case Integer(bits=bits, signed=signed):
-                return need(("INTEGER" if signed else "UNSIGNED") + ("_64" if bits == 64 else ""))
-            case Boolean():
-                return need("BOOL")
-            case Floating(bits=bits):
-                return need("REAL_64" if bits == 64 else "REAL")
-            case Quadruple():
-                return need("QUADRUPLE")
-            case Opaque(fixed=fixed, size=size):
-                return f"{need('opaque_fixed' if fixed else 'opaque')}({size}{named})"
-            case String(maximum=maximum):
-                return f"{need('string')}({maximum}{named})"
-            case Array(element=element, fixed=fixed, size=size):
-                return f"{need('array_fixed' if fixed else 'array')}({self._kind(element)}, {size}{named})"
-            case Optional(element=element):
-                return f"{need('optional')}({self._kind(element)}{named})"
-            case Chain(node=node, bare=bare):
-                return f"{need('chain')}({self.names[node]}{', True' if bare else ''})"
-            case Named(name=target):
-                return f"{need('codec')}({self.names[target]})"
-            case Alias(name=alias, target=target):
-                return self._codec(target, name or alias)
-
-    def _version(self, program: ProgramDefinition, version: VersionDefinition) -> None:
-        name = self.names[version.name]
-        self._space(2)
-        self.lines.append(f"class {name}:")
-        self._doc(f"program {program.name}, version {version.name}", version.place)
-        self.lines += ["", f"    PROGRAM: Final = {program.number}", f"    VERSION: Final = {version.number}"]
-        for procedure in version.procedures:
-            items = [str(program.number), str(version.number), str(procedure.number), f'"{_method(procedure)}"']
-            items += [self._codec(procedure.argument), self._codec(procedure.result)]
-            start = f"{_method(procedure)}: Final = {self.context.need('Procedure')}("
-            self.lines += wrapped(4, start, items, ")")
-        self._client(version, name)
-        self._service(version, name)
-
-    def _client(self, version: VersionDefinition, name: str) -> None:
-        self._space(2)
-        self.lines.append(f"class {self.names[f'{version.name}_Client']}:")
-        self._doc(f"{version.name} as its callers see it; every method makes one call", version.place)
-        self.lines += ["", f"    def __init__(self, call: {self.context.need('AsyncCall')}) -> None:"]
-        self.lines.append("        self._call = call")
-        for procedure in version.procedures:
-            argument = procedure.argument
-            void = isinstance(plain(argument), Void)
-            parameters = ["self"] if void else ["self", f"arg: {self.context.annotation(argument)}"]
-            result = self.context.annotation(procedure.result)
-            self.lines += ["", *wrapped(4, f"async def {_method(procedure)}(", parameters, f") -> {result}:")]
-            passed = "None" if void else "arg"
-            returned = "" if isinstance(plain(procedure.result), Void) else "return "
-            self.lines.append(f"        {returned}await self._call({name}.{_method(procedure)}, {passed})")
-
-    def _service(self, version: VersionDefinition, name: str) -> None:
-        self._space(2)
-        base = f"{self.context.need('Service')}[{self.context.need('CallT')}]"
-        self.lines.append(f"class {self.names[f'{version.name}_Service']}({base}):")
-        self._doc(f"{version.name} as its servers offer it; override what there is", version.place)
-        procedure_type = f"{self.context.need('Procedure')}[Any, Any]"
-        self.lines += ["", f"    PROGRAM = {name}.PROGRAM", f"    VERSION = {name}.VERSION"]
-        self.lines.append(f"    PROCEDURES: ClassVar[dict[int, {procedure_type}]] = {{")
-        self.lines += [f"        {each.number}: {name}.{_method(each)}," for each in version.procedures]
-        self.lines.append("    }")
-        for procedure in version.procedures:
-            argument = procedure.argument
-            void = isinstance(plain(argument), Void)
-            parameters = ["self", f"call: {self.context.need('CallT')}"]
-            if not void:
-                parameters.append(f"arg: {self.context.annotation(argument)}")
-            result = self.context.annotation(procedure.result)
-            self.lines += ["", *wrapped(4, f"async def {_method(procedure)}(", parameters, f") -> {result}:")]
-            if procedure.number == 0 and void and isinstance(plain(procedure.result), Void):
-                self.lines.append('        """Answers: that is all this procedure is for (RFC 5531, 12.1)."""')
-            else:
-                error = self.context.need("ProcedureUnavailable")
-                self.lines.append(f'        raise {error}("{_method(procedure)}")')
 
     # Small things
 
@@ -601,8 +501,7 @@ class _Emitter:
         return Locals(self.names, *taken)
 
     def _doc(self, text: str, place: Place) -> None:
-        file = place.file.rpartition("/")[2]
-        self.lines.append(f'    """{text} ({file}:{place.line})."""')
+        self.lines.append(documented(text, place))
 
     def _space(self, blank: int) -> None:
         """Blank lines before what comes: two round classes, none between constants."""
@@ -610,10 +509,6 @@ class _Emitter:
         self.lines += [""] * (2 if after_block and blank == 0 else blank)
         if not self.lines:
             self.lines.append("")
-
-
-def _method(procedure: ProcedureDefinition) -> str:
-    return method_name(procedure.name)
 
 
 def _quoted(text: str) -> str:

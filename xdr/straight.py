@@ -25,6 +25,7 @@ from .model import (
     plain,
 )
 from .naming import Locals, Names, field_name
+from .nodes import Place
 
 WIDTH: Final = 120
 
@@ -183,6 +184,12 @@ def condition(indent: int, conditions: list[str]) -> list[str]:
         return [line]
     first, *others = conditions
     return [f"{space}if (", f"{space}    {first}", *(f"{space}    and {each}" for each in others), f"{space}):"]
+
+
+def documented(text: str, place: Place) -> str:
+    """The docstring of a class, with its place in the file."""
+    file = place.file.rpartition("/")[2]
+    return f'    """{text} ({file}:{place.line})."""'
 
 
 def assigned(target: str, value: str) -> list[str]:
