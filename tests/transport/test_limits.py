@@ -105,9 +105,7 @@ async def test_addresses_that_cannot_be(host: str, port: int, reason: str) -> No
         await listen_tcp(port, host)
 
 
-@pytest.mark.parametrize(
-    ("path", "reason"), [("/tmp/" + "x" * 200, "too long"), ("/tmp/a\0b", "null|No such file")]
-)
+@pytest.mark.parametrize(("path", "reason"), [("/tmp/" + "x" * 200, "too long"), ("/tmp/a\0b", "null|No such file")])
 async def test_paths_that_cannot_be(path: str, reason: str) -> None:
     with pytest.raises(OSError, match=f"cannot connect to .*({reason})"):
         await open_unix(path)
