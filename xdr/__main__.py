@@ -192,7 +192,17 @@ class _ErrorsTold:
 
 
 def _write(path: Path, text: str) -> None:
-    """Replace a file whole or not at all."""
+    """Replace a file whole or not at all; what is no file (a device, a pipe) is written to. OSError names `path`."""
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+        else:
+            _replace(Path(os.path.realpath(path)), text)  # a symbolic link stays one
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

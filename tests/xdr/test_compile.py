@@ -1,5 +1,6 @@
 """The compiler: what it refuses and where, its command line, and that it says the same thing every time."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -240,3 +241,20 @@ def test_command_line_errors(tmp_path: Path) -> None:
     assert (missing.returncode, missing.stderr) == (1, f"{tmp_path / 'none.x'}: No such file or directory\n")
     for wrong in (("compile",), ("frobnicate",), ("compile", "--what", source), ("compile", source, source, "-o", "x")):
         assert run(*wrong).returncode == 2
+
+
+def test_output_goes_where_it_is_told(tmp_path: Path) -> None:
+    source, real, link, pipe = (tmp_path / name for name in ("s.x", "real.py", "link.py", "pipe"))
+    source.write_text("struct s { int a; };\n")
+    real.write_text("old")
+    link.symlink_to(real)
+    assert run("compile", source, "-o", link).returncode == 0
+    assert link.is_symlink()
+    assert real.read_text() == compile_file(source)
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert run("compile", source, "-o", pipe).returncode == 0
+        assert reader.communicate()[0] == compile_file(source)
+    assert pipe.is_fifo()
+    nowhere = run("compile", source, "-o", tmp_path / "none" / "s.py")
+    assert (nowhere.returncode, nowhere.stderr) == (1, f"{tmp_path / 'none' / 's.py'}: No such file or directory\n")
