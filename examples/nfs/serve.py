@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -205,6 +206,10 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (AcceptorUnusable, KeyringError, RulesError) as problem:
         raise click.ClickException(str(problem)) from problem
+    except BrokenPipeError as problem:
+        # What could not be written would be tried again at the end of the process, and complained of.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.ClickException("nobody reads standard output") from problem
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""
         raise click.ClickException(f"{where}{problem.strerror or problem}") from problem

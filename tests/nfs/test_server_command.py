@@ -100,12 +100,14 @@ def test_a_request_for_counters_does_no_harm(tmp_path: Path) -> None:
         assert server.end() == (0, "")
 
 
-def test_nobody_reads_where_it_listens(place: list[str | Path]) -> None:
+@pytest.mark.parametrize("buffering", ["", "1"])
+def test_nobody_reads_where_it_listens(place: list[str | Path], buffering: str) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
         command(*place, "--sec", "sys"),
         cwd=ROOT,
+        env=os.environ | {"PYTHONUNBUFFERED": buffering},
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,
@@ -113,7 +115,7 @@ def test_nobody_reads_where_it_listens(place: list[str | Path]) -> None:
         timeout=60,
     )
     os.close(writing)
-    assert (done.returncode, done.stderr) == (1, "Error: Broken pipe\n")
+    assert (done.returncode, done.stderr) == (1, "Error: nobody reads standard output\n")
 
 
 async def test_handles_and_status_across_a_kill(tmp_path: Path) -> None:
