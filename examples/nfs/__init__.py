@@ -8,6 +8,7 @@ files beneath the export; who may do what; the procedures; the command. Then the
 READING_ORDER = (
     "nfs3_xdr",
     "mount3_xdr",
+    "output",
     # the server
     "linux",
     "identity",

@@ -16,6 +16,7 @@ from examples.nfs.connect import SECURITIES, Access, Session, connected
 from examples.nfs.copy import Copier
 from examples.nfs.failures import NfsError, NfsStatusError, WrongKindOfFile
 from examples.nfs.nfs3_xdr import nfsstat3
+from examples.nfs.output import forget_output
 from examples.nfs.parallel import first_error
 from examples.nfs.show import Progressing, long_line, printable, progress_bar, stat_lines
 from examples.nfs.transfer import fetch
@@ -132,7 +133,7 @@ def _fail(error: Exception, url: NfsUrl) -> None:
     where = f"{url.host}:{url.port}"
     match error:
         case BrokenPipeError():  # the reader of our output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            forget_output()
             sys.exit(1)
         case NfsError() | TicketStoreError() | SecurityError() | ValueError():
             message = str(error)

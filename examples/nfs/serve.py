@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from examples.nfs.admission import Security
 from examples.nfs.exports import RulesError, load_exports, load_users
 from examples.nfs.identity import can_change, give_up_reserves
 from examples.nfs.mount import EXPORT
+from examples.nfs.output import forget_output
 from examples.nfs.running import NfsServer, kerberos, nfs_server, raise_descriptor_limit, write_status
 from rpcgss.gss.errors import AcceptorUnusable
 from rpcgss.gss.store import ContextStore, DropPolicy
@@ -207,8 +207,7 @@ def one_line_errors() -> Iterator[None]:
     except (AcceptorUnusable, KeyringError, RulesError) as problem:
         raise click.ClickException(str(problem)) from problem
     except BrokenPipeError as problem:
-        # What could not be written would be tried again at the end of the process, and complained of.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
         raise click.ClickException("nobody reads standard output") from problem
     except OSError as problem:
         where = f"{problem.filename}: " if problem.filename else ""
