@@ -49,7 +49,7 @@ from rpcgss.rpc import (
 )
 from transport import listen_tcp, listen_unix
 
-READING_ORDER = ("rpc", "gss", "reauth", "connect", "loop", "blocking", "asyncio")
+READING_ORDER = ("rpc", "gss", "reauth", "connect", "loop", "blocking", "asyncio", "cli")
 
 __all__ = [
     "KRB5",
