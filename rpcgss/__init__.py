@@ -19,7 +19,8 @@ from rpcgss.gss.server import GssServerFlavor
 from rpcgss.gss.store import ContextStore, DropPolicy, StoreEvent, StoreEventKind, StoreLimits
 from rpcgss.reauth.client import TicketClient
 from rpcgss.reauth.errors import KeyringError, TicketStoreError
-from rpcgss.reauth.keyring import FixedKeys, Keyring
+from rpcgss.reauth.keyring import Keyring
+from rpcgss.reauth.keyset import FixedKeys
 from rpcgss.reauth.server import TicketServer
 from rpcgss.reauth.tickets import MemoryTicketStore, SqliteTicketStore, TicketStore
 from rpcgss.rpc import (

@@ -13,6 +13,7 @@ READING_ORDER: Final = (
     "keys",
     "shares",
     "aead",
+    "keyset",
     "keyring",
     "ticket",
     "tickets",

@@ -12,8 +12,8 @@ import xdr
 from rpcgss.reauth.aead import AeadProtection, Role
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, RPCSEC_GSS
 from rpcgss.reauth.errors import Reason, Refused
-from rpcgss.reauth.keyring import Key, KeySet
 from rpcgss.reauth.keys import KEY_LENGTH, NO_SHARED_SECRET, Buffer, authenticator, confirmation, derive
+from rpcgss.reauth.keyset import Key, KeySet
 from rpcgss.reauth.reauth_xdr import REAUTH_SHARE_SIZE, reauth_accept, reauth_arg
 from rpcgss.reauth.shares import AVAILABLE, BadShare, Share
 from rpcgss.reauth.ticket import Plain, State, open_untrusted, seal

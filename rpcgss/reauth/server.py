@@ -26,8 +26,8 @@ from rpcgss.reauth.aead import SUITES, AeadProtection, require_suites
 from rpcgss.reauth.answer import read_untrusted
 from rpcgss.reauth.errors import NoGrant, Reason, Refused
 from rpcgss.reauth.grant import check_grantable, encode_grant
-from rpcgss.reauth.keyring import KeySet, KeySource
 from rpcgss.reauth.keys import session_key
+from rpcgss.reauth.keyset import KeySet, KeySource
 from rpcgss.reauth.reauth_xdr import FRA1
 from rpcgss.reauth.replies import Replies
 from rpcgss.reauth.ticket import CHAIN_LENGTH, MAX_LIFETIME, Plain, State, seal

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 import xdr
 from rpcgss.gss.provider import GssFlag, GssName
 from rpcgss.reauth.errors import NoGrant, Reason, Refused
-from rpcgss.reauth.keyring import CLOCK_SKEW, Key, KeySet
 from rpcgss.reauth.keys import KEY_LENGTH, ticket_key
+from rpcgss.reauth.keyset import CLOCK_SKEW, Key, KeySet
 from rpcgss.reauth.reauth_xdr import REAUTH_MAX_SEALED, REAUTH_STATE_FORMAT, reauth_state, reauth_ticket
 
 SALT_LENGTH: Final = 16

@@ -12,7 +12,7 @@ from examples.nfs.mount import EXPORT
 from examples.nfs.running import kerberos, nfs_server
 from examples.realm import Realm
 from rpcgss.gss.store import ContextStore, DropPolicy
-from rpcgss.reauth.keyring import FixedKeys
+from rpcgss.reauth.keyset import FixedKeys
 from rpcgss.reauth.server import TicketServer
 from tests.interop.guest import GATEWAY, run_guest
 from transport import listen_tcp

@@ -9,7 +9,7 @@ import trio
 from examples.realm import Realm
 from rpcgss.gss.mechanism import GssapiAcceptor
 from rpcgss.gss.server import GssServerFlavor
-from rpcgss.reauth.keyring import FixedKeys
+from rpcgss.reauth.keyset import FixedKeys
 from rpcgss.reauth.server import TicketServer
 from rpcgss.rpc import AcceptNone, AcceptSys, Server
 from tests.interop.tirpc import SERVICES, TARGET, InteropProgram, Tirpc

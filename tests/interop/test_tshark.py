@@ -22,7 +22,7 @@ from rpcgss.gss.provider import GssService
 from rpcgss.gss.server import SEQ_WINDOW
 from rpcgss.gss.store import ContextStore, DropPolicy
 from rpcgss.reauth.client import TicketClient
-from rpcgss.reauth.keyring import FixedKeys
+from rpcgss.reauth.keyset import FixedKeys
 from rpcgss.reauth.reauth_xdr import FRA1
 from rpcgss.reauth.server import TicketServer
 from rpcgss.rpc import AuthSys, Client, ClientFlavor, open_client

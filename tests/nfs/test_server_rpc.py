@@ -58,7 +58,7 @@ from rpcgss.gss.mechanism import GssapiAcceptor
 from rpcgss.gss.provider import GssService
 from rpcgss.gss.store import ContextStore, DropPolicy
 from rpcgss.reauth.client import TicketClient
-from rpcgss.reauth.keyring import FixedKeys
+from rpcgss.reauth.keyset import FixedKeys
 from rpcgss.reauth.server import TicketServer
 from rpcgss.rpc import (
     AuthNone,

@@ -16,8 +16,8 @@ from rpcgss.gss.store import ContextStore, StoreLimits
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, Attempt, Renewal
 from rpcgss.reauth.client import TicketClient
 from rpcgss.reauth.grant import read_grant_untrusted
-from rpcgss.reauth.keyring import FixedKeys, Key, KeySet, KeySource
 from rpcgss.reauth.keys import session_key
+from rpcgss.reauth.keyset import FixedKeys, Key, KeySet, KeySource
 from rpcgss.reauth.reauth_xdr import FRA1, reauth_ticket
 from rpcgss.reauth.server import TicketServer
 from rpcgss.rpc.errors import ConnectionLost, Denied

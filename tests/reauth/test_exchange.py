@@ -31,7 +31,7 @@ from rpcgss.reauth.answer import read_untrusted
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, Attempt
 from rpcgss.reauth.errors import NoGrant, NotAccepted, Reason, Refused
 from rpcgss.reauth.grant import encode_grant, read_grant_untrusted
-from rpcgss.reauth.keyring import FixedKeys, Key, KeySet
+from rpcgss.reauth.keyset import FixedKeys, Key, KeySet
 from rpcgss.reauth.reauth_xdr import FRA1, reauth_arg, reauth_ok, reauth_state, reauth_ticket
 from rpcgss.reauth.server import ReauthEvent, ReauthEventKind
 from rpcgss.reauth.ticket import open_untrusted, seal

@@ -9,7 +9,8 @@ import pytest
 
 from rpcgss.reauth import keyring as keyring_module
 from rpcgss.reauth.errors import KeyringError
-from rpcgss.reauth.keyring import FixedKeys, Key, Keyring, KeySet
+from rpcgss.reauth.keyring import Keyring
+from rpcgss.reauth.keyset import FixedKeys, Key, KeySet
 
 DAY = 86400
 

@@ -18,7 +18,8 @@ from rpcgss.gss.provider import KRB5, SPNEGO, Credentials, GssFlag, GssService
 from rpcgss.gss.server import GssServerFlavor
 from rpcgss.gss.store import ContextStore, DropPolicy, StoreLimits
 from rpcgss.reauth.client import TicketClient
-from rpcgss.reauth.keyring import Keyring, KeySource
+from rpcgss.reauth.keyring import Keyring
+from rpcgss.reauth.keyset import KeySource
 from rpcgss.reauth.server import TicketServer
 from rpcgss.reauth.tickets import SqliteTicketStore
 from rpcgss.rpc.client import Client, open_client

@@ -21,7 +21,7 @@ from rpcgss.gss.bodies import Credential, encode_credential, protect, unprotect,
 from rpcgss.gss.gss_xdr import RPCSEC_GSS_DATA, rpc_gss_init_res
 from rpcgss.gss.provider import GssFlag, GssName, GssService
 from rpcgss.gss.store import StoreLimits
-from rpcgss.reauth import aead, client, keyring, keys, reauth_xdr, shares
+from rpcgss.reauth import aead, client, keys, keyset, reauth_xdr, shares
 from rpcgss.reauth import answer as answer_module
 from rpcgss.reauth import attempt as attempt_module
 from rpcgss.reauth import server as server_module
@@ -29,7 +29,7 @@ from rpcgss.reauth import ticket as ticket_module
 from rpcgss.reauth.aead import AeadProtection, Role
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, Attempt
 from rpcgss.reauth.grant import read_grant_untrusted
-from rpcgss.reauth.keyring import FixedKeys, Key, KeySet
+from rpcgss.reauth.keyset import FixedKeys, Key, KeySet
 from rpcgss.reauth.reauth_xdr import reauth_arg, reauth_ok, reauth_state, reauth_ticket
 from rpcgss.reauth.ticket import open_untrusted
 from rpcgss.rpc.conversation import MAX_REFUSALS
@@ -398,10 +398,10 @@ def test_the_limits_in_the_document() -> None:
         "life of an unused context": store.unconfirmed_life,
         "remembered digests": server_module.MAX_REMEMBERED,
         "notice of a revocation": server_module.LOOK_INTERVAL,
-        "clock difference": keyring.CLOCK_SKEW,
-        "keys in a keyring": keyring.MAX_KEYS,
-        "scope octets": keyring.MAX_SCOPE,
-        "longest life": keyring.DEFAULT_LIFE,
+        "clock difference": keyset.CLOCK_SKEW,
+        "keys in a keyring": keyset.MAX_KEYS,
+        "scope octets": keyset.MAX_SCOPE,
+        "longest life": keyset.DEFAULT_LIFE,
         "silence": client.SILENCE,
         "outstanding requests": client.MAX_OUTSTANDING,
         "first back-off": client.FIRST_BACK_OFF,

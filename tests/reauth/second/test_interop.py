@@ -22,7 +22,7 @@ from rpcgss import (
 )
 from rpcgss.gss.client import GssClientCounters
 from rpcgss.gss.provider import Demands, GssFlag, GssName
-from rpcgss.reauth.keyring import Key, KeySet
+from rpcgss.reauth.keyset import Key, KeySet
 from rpcgss.rpc import Server
 from rpcgss.rpc.work import InlineWorker
 from tests.gss.fake_mechanism import EVERYTHING, FAKE, FakeAcceptor, FakeInitiator, FakeProvider, fake_name
