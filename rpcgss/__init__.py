@@ -45,6 +45,7 @@ from rpcgss.rpc import (
     Server,
     ServerFlavor,
     UnixIdentity,
+    User,
     open_client,
     stopping_on_signals,
 )
@@ -99,6 +100,7 @@ __all__ = [
     "TicketStore",
     "TicketStoreError",
     "UnixIdentity",
+    "User",
     "connect_tcp",
     "connect_unix",
     "listen_tcp",

@@ -90,7 +90,7 @@ class GssClientCounters:
 
 
 class GssFlavor(ClientFlavor):
-    """RPCSEC_GSS for one client.
+    """RPCSEC_GSS for one client, or for one of its users.
 
     target      -- the service: "nfs@host.example.org", or a Kerberos name such as "kadmin/admin@REALM"
     service     -- how calls are protected; no context and no call is ever weaker than this
@@ -284,7 +284,10 @@ class GssFlavor(ClientFlavor):
             raise AuthenticationFailed(f"no security context with {target}: the server does not answer") from error
 
     async def _wait_for_another_connection(self, failure: AuthenticationFailed, link: Link) -> None:
-        """Raises `ConnectionLost` once it is worth another try on a new connection; returns if it never is."""
+        """Raises `ConnectionLost` once it is worth another try on a new connection; returns if it never is, or
+        if others have calls on this one."""
+        if link.serves_others(self):
+            return  # they would pay for it
         if isinstance(failure, CreationRefused) and failure.stat in _ELSEWHERE and not self._in_flight_on(link.serial):
             # Some servers bind contexts to connections, even to those of others that are long gone.
             self._second_try = not self._second_try
@@ -296,6 +299,8 @@ class GssFlavor(ClientFlavor):
             return
         logger.warning("%s; waiting to try a ticket again", failure)
         await trio.sleep_until(at)
+        if link.serves_others(self):
+            return
         link.abandon()
         raise ConnectionLost(str(failure)) from failure
 

@@ -337,6 +337,10 @@ def _displayed(name: raw.Name) -> str:
 
 def _acquire_initiator(demands: Demands, mechanism: raw.OID) -> raw.Creds:
     wanted = demands.credentials
+    if wanted.delegated is not None:
+        if not isinstance(wanted.delegated, raw.Creds):
+            raise GssError(GSS_S_NO_CRED, 0, "what was delegated are no credentials of this mechanism")
+        return wanted.delegated
     store: dict[bytes | str, bytes | str] = {}
     if wanted.ccache is not None:
         store[b"ccache"] = os.fsencode(wanted.ccache)

@@ -5,7 +5,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import Final
 
@@ -56,11 +56,17 @@ class Credentials:
     principal      -- insist on this name; None: whoever the cache belongs to
     ccache         -- a credential cache's name ("FILE:/path", "KEYRING:…"); None: the default one
     client_keytab  -- a keytab's path from which tickets are had without a password
+    delegated      -- what a caller handed over (`GssIdentity.delegated`), to call on in his name; nothing else with it
     """
 
     principal: str | None = None
     ccache: str | None = None
     client_keytab: str | None = None
+    delegated: object | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.delegated is not None and (self.principal or self.ccache or self.client_keytab):
+            raise ValueError("delegated credentials are one principal's already: name no cache, keytab or principal")
 
 
 @dataclass(frozen=True, slots=True)

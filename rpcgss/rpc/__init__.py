@@ -3,7 +3,7 @@
 Each module imports only from those before it in `READING_ORDER`. Nothing here knows RPCSEC_GSS: flavors are objects.
 """
 
-from rpcgss.rpc.client import Client, open_client
+from rpcgss.rpc.client import Client, User, open_client
 from rpcgss.rpc.errors import (
     AuthenticationFailed,
     AuthRefused,
@@ -92,6 +92,7 @@ __all__ = [
     "ServerFault",
     "ServerFlavor",
     "UnixIdentity",
+    "User",
     "open_client",
     "stopping_on_signals",
 ]

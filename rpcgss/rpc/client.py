@@ -7,7 +7,7 @@ next connection by itself, under the same xid; there, too, a call of a procedure
 """
 
 import random
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -116,8 +116,16 @@ class Client:
         """Xids in use: calls, and control messages of the flavor."""
         return len(self._calls)
 
-    async def call(self, procedure: xdr.Procedure[A, R], argument: A, /, *, timeout: float | None = None) -> R:
-        """Call `procedure`; `timeout` seconds instead of the client's.
+    async def call(
+        self,
+        procedure: xdr.Procedure[A, R],
+        argument: A,
+        /,
+        *,
+        timeout: float | None = None,
+        flavor: ClientFlavor | None = None,
+    ) -> R:
+        """Call `procedure`; `timeout` seconds instead of the client's, as the user of `flavor` (see `as_user`).
 
         Raises `xdr.EncodeError` of an argument that does not fit (nothing is sent); `Refusal` if the server refused;
         `CallFailed` for everything else: `CallTimedOut`, `ConnectionLost`, `OutcomeUnknown`, `BadReply`,
@@ -133,7 +141,7 @@ class Client:
             except trio.WouldBlock:
                 await self._places.acquire()
             try:
-                results = await self._converse(procedure, arguments)
+                results = await self._converse(procedure, arguments, flavor or self.flavor)
             finally:
                 self._places.release()
             try:
@@ -144,15 +152,28 @@ class Client:
         excuse = f": {self._connector.trouble}" if self._connector.link is None else ""
         raise CallTimedOut(f"{procedure.name}: no reply within {seconds:g} s{excuse}")
 
-    async def _converse(self, procedure: xdr.Procedure[Any, Any], arguments: Buffer) -> Buffer:
-        with self._calls.new() as (xid, pending):
+    @asynccontextmanager
+    async def as_user(self, flavor: ClientFlavor) -> AsyncIterator["User"]:
+        """Somebody else who calls over this client's connection, with credentials and contexts of his own, for as long
+        as the block. Any number of users may call at once; none can take the connection from the others.
+
+        At the end the flavor is closed (for RPCSEC_GSS: its contexts are destroyed), within `CLOSE_SECONDS`. Cancelled:
+        calls under way may have been executed.
+        """
+        try:
+            yield User(self, flavor)
+        finally:
+            await self._close_flavor(flavor)
+
+    async def _converse(self, procedure: xdr.Procedure[Any, Any], arguments: Buffer, flavor: ClientFlavor) -> Buffer:
+        with self._calls.new(flavor) as (xid, pending):
             conversation = Conversation(
                 procedure.name,
                 CallHeader(xid, procedure.program, procedure.version, procedure.number),
                 arguments,
                 pending,
                 idempotent=_numbers(procedure) not in self._non_idempotent,
-                flavor=self.flavor,
+                flavor=flavor,
                 connector=self._connector,
                 counters=self.counters,
             )
@@ -160,10 +181,27 @@ class Client:
 
     async def _close(self) -> None:
         try:
-            with trio.move_on_after(CLOSE_SECONDS):
-                await self.flavor.aclose(self._connector.link)
+            await self._close_flavor(self.flavor)
         finally:
             await self._connector.close()
+
+    async def _close_flavor(self, flavor: ClientFlavor) -> None:
+        with trio.move_on_after(CLOSE_SECONDS):
+            await flavor.aclose(self._connector.link)
+
+
+class User:
+    """One user of a client that has many: see `Client.as_user`. Give `user.call` to generated client classes."""
+
+    def __init__(self, client: Client, flavor: ClientFlavor) -> None:
+        self.client: Final = client
+        self.flavor: Final = flavor
+
+    def call(
+        self, procedure: xdr.Procedure[A, R], argument: A, /, *, timeout: float | None = None
+    ) -> Coroutine[Any, Any, R]:
+        """See `Client.call`."""
+        return self.client.call(procedure, argument, timeout=timeout, flavor=self.flavor)
 
 
 def _numbers(procedure: xdr.Procedure[Any, Any]) -> tuple[int, int, int]:

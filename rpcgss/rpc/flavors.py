@@ -95,6 +95,11 @@ class Link(ABC):
         Cancelled: the call may have been sent; its reply will be dropped.
         """
 
+    def serves_others(self, flavor: "ClientFlavor") -> bool:
+        """Whether calls of other flavors than `flavor` wait on this connection: to abandon it would be at their
+        cost."""
+        return False
+
     @abstractmethod
     def abandon(self) -> None:
         """Give this connection up: outstanding calls go over to a new one. Idempotent."""
@@ -117,7 +122,7 @@ class Transmission(ABC):
 
 
 class ClientFlavor(ABC):
-    """The flavor of one client, used on one connection at a time."""
+    """One user of one client, used on one connection at a time; a client may have several users."""
 
     @abstractmethod
     async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 import trio
 
 from rpcgss.rpc.errors import BadMessage, BadReply, ConnectionLost, RpcError
-from rpcgss.rpc.flavors import Link
+from rpcgss.rpc.flavors import ClientFlavor, Link
 from rpcgss.rpc.messages import (
     CallHeader,
     ReceivedReply,
@@ -155,6 +155,9 @@ class ChannelLink(Link):
         if mail is LOST or isinstance(mail, BadReply):
             raise ConnectionLost(self.trouble)
         return header, mail
+
+    def serves_others(self, flavor: ClientFlavor) -> bool:
+        return self._calls.others_wait(flavor, self.serial)
 
     def abandon(self) -> None:
         self.trouble = self.trouble or "given up"

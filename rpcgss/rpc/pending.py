@@ -30,9 +30,10 @@ MAILBOX: Final = 8
 class PendingCall:
     """One xid. `post` never blocks; one task waits in `next`."""
 
-    __slots__ = ("_mail", "_task", "serial")
+    __slots__ = ("_mail", "_task", "owner", "serial")
 
-    def __init__(self) -> None:
+    def __init__(self, owner: object) -> None:
+        self.owner = owner  # who is calling; None: nobody who would mind
         self.serial = 0  # of the connection that carries the call now
         self._mail: deque[Mail] = deque()
         self._task: trio.lowlevel.Task | None = None
@@ -74,10 +75,10 @@ class PendingCalls:
         return len(self._calls)
 
     @contextmanager
-    def new(self) -> Iterator[tuple[int, PendingCall]]:
+    def new(self, owner: object = None) -> Iterator[tuple[int, PendingCall]]:
         """An xid that nobody else uses, and its entry."""
         xid = self._free_xid()
-        pending = self._calls[xid] = PendingCall()
+        pending = self._calls[xid] = PendingCall(owner)
         try:
             yield xid, pending
         finally:
@@ -87,6 +88,10 @@ class PendingCalls:
         """Who waits for a reply to `xid` on connection `serial`."""
         pending = None if xid is None else self._calls.get(xid)
         return pending if pending is not None and pending.serial == serial else None
+
+    def others_wait(self, owner: object, serial: int) -> bool:
+        """Whether anybody but `owner` waits on connection `serial`."""
+        return any(pending.serial == serial and pending.owner not in (None, owner) for pending in self._calls.values())
 
     def lose(self, serial: int) -> None:
         """Tell all who wait on connection `serial` that it has gone."""
