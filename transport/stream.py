@@ -1,14 +1,19 @@
 """Whole records over a byte stream: TCP, Unix sockets, and whatever else is a `trio.abc.Stream`.
 
-Many tasks may send at once; they take turns. A send that was cut short leaves half a record on the stream, after which
-nothing that follows could be understood: the channel is broken for good, and closes. A receive that is cancelled loses
-nothing. What came is kept in the `RecordReader`, so one system call may bring many records.
+Many tasks may send at once; they take turns. Half a record on the stream would make nonsense of all that follows, so a
+record that has begun to leave leaves as a whole: if its sender is cancelled meanwhile, a task of the channel's own
+writes the rest, and then passes the turn on. Only a peer that does not take the rest, or a connection that breaks,
+breaks the channel, for good. A receive that is cancelled loses nothing. What came is kept in the `RecordReader`, so
+one system call may bring many records.
 
 Most records fit into the kernel's buffer, so a send first tries to leave them there at once, without a word to the
-event loop; and records that came together are handed out in a row. Small calls cost less than half for that.
+event loop; and records that came together are handed out in a row. Small calls cost less than half for that. Streams
+that are no sockets cannot say how much of a record they have taken, so there each record is written by a task of its
+own from the start.
 """
 
 import errno
+import logging
 import math
 import os
 import socket
@@ -27,6 +32,8 @@ RECORDS_IN_A_ROW: Final = 8
 """Handed out before other tasks have a turn."""
 PIECES: Final = 512
 """Pieces that one system call may be given; the kernel takes 1,024 (IOV_MAX)."""
+FINISH_SECONDS: Final = 60.0
+"""For the rest of a record whose sender is gone, or `send_seconds` where those are fewer."""
 MAX_PORT: Final = 0xFFFF
 DEAD_AFTER_SECONDS: Final = 120
 """Of silence, after which a TCP peer is taken for dead: longer than calls wait by default."""
@@ -34,6 +41,8 @@ PROBE_AFTER_SECONDS: Final = 60
 PROBE_EVERY_SECONDS: Final = 10
 
 Record: TypeAlias = Buffer | Sequence[Buffer]
+
+_log = logging.getLogger(__name__)
 
 
 class Stalled(trio.BrokenResourceError):
@@ -64,7 +73,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self._stream: Final = stream
         self._socket: Final = stream.socket if isinstance(stream, trio.SocketStream) else None
         self._reader: Final = RecordReader(max_record=max_record, max_fragments=max_fragments)
-        self._sending: Final = trio.Lock()
+        self._turn: Final = trio.Semaphore(1, max_value=1)  # to send; unlike a lock's, its owner may change
         self._in_a_row = 0
         self._broken = False
         self._closed = False
@@ -78,8 +87,9 @@ class StreamChannel(trio.abc.Channel[bytes]):
         """Send one record, in one piece or in several that follow each other; waits for other senders.
 
         Raises `trio.BrokenResourceError` (`Stalled` among them), `trio.ClosedResourceError`, and `RecordTooLarge` from
-        2**31 octets on. Cancelled: before the first octet nothing has happened; after it the channel is broken. If
-        the kernel takes the record at once, other tasks have no turn meanwhile.
+        2**31 octets on. Cancelled: before the first octet nothing has happened; after it the record leaves as a whole
+        all the same, and other senders wait for that. If the kernel takes the record at once, other tasks have no turn
+        meanwhile.
         """
         body = [value] if isinstance(value, bytes | bytearray | memoryview) else value
         octets = sum(map(len, body))
@@ -87,21 +97,18 @@ class StreamChannel(trio.abc.Channel[bytes]):
         if octets <= JOIN_OCTETS:
             pieces = [b"".join(pieces)]
         await trio.lowlevel.checkpoint_if_cancelled()
-        # An uncontended trio.Lock.acquire would give way to other tasks.
+        # An uncontended trio.Semaphore.acquire would give way to other tasks.
         try:
-            self._sending.acquire_nowait()
+            self._turn.acquire_nowait()
         except trio.WouldBlock:
-            await self._sending.acquire()
-        try:
+            await self._turn.acquire()
+        if self._closed or self._broken:
+            self._turn.release()
             self._check_usable()
-            if self._socket is None:
-                await self._send_to_stream(pieces)
-            else:
-                await self._send_to_socket(
-                    self._socket, [memoryview(piece).cast("B") for piece in pieces if len(piece)]
-                )
-        finally:
-            self._sending.release()
+        if self._socket is None:
+            await self._send_to_stream(pieces)
+        else:
+            await self._send_to_socket(self._socket, [memoryview(piece).cast("B") for piece in pieces if len(piece)])
 
     async def receive(self) -> bytes:
         """The next record.
@@ -137,7 +144,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
 
     async def send_eof(self) -> None:
         """Say that nothing more will be sent; receiving goes on. Raises as `send` does."""
-        async with self._sending:
+        async with self._turn:
             self._check_usable()
             if isinstance(self._stream, trio.abc.HalfCloseableStream):
                 await self._stream.send_eof()
@@ -151,7 +158,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
         if self._closed:
             raise trio.ClosedResourceError("this channel is closed")
         if self._broken:
-            raise trio.BrokenResourceError("an earlier send was cut short")
+            raise trio.BrokenResourceError("an earlier record did not get out")
 
     async def _receive_some(self) -> bytes | bytearray:
         if self._closed:
@@ -160,52 +167,91 @@ class StreamChannel(trio.abc.Channel[bytes]):
             data = await self._stream.receive_some(RECEIVE_OCTETS)
         except trio.BrokenResourceError:
             if self._broken and not self._closed:
-                raise trio.BrokenResourceError("a send was cut short") from None
+                raise trio.BrokenResourceError("a record did not get out") from None
             raise
         except trio.ClosedResourceError:
             if self._broken and not self._closed:
-                raise trio.BrokenResourceError("a send was cut short") from None
+                raise trio.BrokenResourceError("a record did not get out") from None
             raise
         self.last_received = trio.current_time()
         return data
 
     async def _send_to_stream(self, pieces: list[Buffer]) -> None:
+        """Takes over the turn."""
+        delivery = _Delivery(trio.current_time() + self.send_seconds)
+        trio.lowlevel.spawn_system_task(self._deliver, pieces, delivery)
         try:
-            with trio.move_on_after(self.send_seconds) as limit:
+            await delivery.done.wait()
+        except BaseException:
+            delivery.limit.deadline = min(delivery.limit.deadline, trio.current_time() + FINISH_SECONDS)
+            raise
+        if delivery.failure is not None:
+            raise delivery.failure
+
+    async def _deliver(self, pieces: list[Buffer], delivery: "_Delivery") -> None:
+        try:
+            with delivery.limit:
                 for piece in pieces:
                     await self._stream.send_all(piece)
-            if limit.cancelled_caught:
+            if delivery.limit.cancelled_caught:
                 raise self._stalled()
-        except BaseException:
+        except Exception as failure:  # the sender's, who may have gone
+            delivery.failure = failure
             await self._give_up()
-            raise
+        finally:
+            self._turn.release()
+            delivery.done.set()
 
     async def _send_to_socket(self, sock: trio.socket.SocketType, pieces: list[memoryview]) -> None:
-        """As `send_all`, but several pieces in one system call, waiting only if need be, and knowing what has left."""
-        touched = False
+        """Takes over the turn."""
+        octets = sum(map(len, pieces))
+        handed_on = False
+        try:
+            await self._write(sock, pieces, self.send_seconds)
+        except trio.Cancelled:
+            handed_on = sum(map(len, pieces)) < octets
+            if handed_on:
+                trio.lowlevel.spawn_system_task(self._finish, sock, pieces)
+            raise
+        finally:
+            if not handed_on:
+                self._turn.release()
+
+    async def _finish(self, sock: trio.socket.SocketType, pieces: list[memoryview]) -> None:
+        """Write the rest of a record whose sender was cancelled. What goes wrong, the channel's next user finds out."""
+        try:
+            await self._write(sock, pieces, min(self.send_seconds, FINISH_SECONDS))
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            _log.debug("the rest of a record did not reach %s: %s", self.peer, error)
+        finally:
+            self._turn.release()
+
+    async def _write(self, sock: trio.socket.SocketType, pieces: list[memoryview], seconds: float) -> None:
+        """As `send_all`, but several pieces in one system call, waiting only if need be. What has left is taken out of
+        `pieces`. Raises as `send` does; the channel is broken then. Cancelled: what is still in `pieces` is to be
+        written before anything else."""
         until = None
         try:
             while pieces:
                 try:
                     sent = os.writev(sock.fileno(), pieces[:PIECES])
                 except BlockingIOError:
-                    until = until or trio.current_time() + self.send_seconds
+                    until = until or trio.current_time() + seconds
                     with trio.move_on_at(until) as limit:
                         await trio.lowlevel.wait_writable(sock)
                     if limit.cancelled_caught:
-                        await self._give_up()
                         raise self._stalled() from None
                 else:
-                    touched = True
-                    pieces = _after(pieces, sent)
+                    pieces[:] = _after(pieces, sent)
         except OSError as error:
             await self._give_up()
             if self._closed:
                 raise trio.ClosedResourceError("this channel was closed by another task") from None
             raise trio.BrokenResourceError(f"sending failed: {error.strerror or error}") from error
+        except trio.Cancelled:
+            raise
         except BaseException:
-            if touched:
-                await self._give_up()
+            await self._give_up()
             raise
 
     def _stalled(self) -> Stalled:
@@ -214,6 +260,15 @@ class StreamChannel(trio.abc.Channel[bytes]):
     async def _give_up(self) -> None:
         self._broken = True
         await trio.aclose_forcefully(self._stream)
+
+
+class _Delivery:
+    """A record on its way into a stream."""
+
+    def __init__(self, until: float) -> None:
+        self.limit: Final = trio.CancelScope(deadline=until)
+        self.done: Final = trio.Event()
+        self.failure: Exception | None = None
 
 
 def _after(pieces: list[memoryview], sent: int) -> list[memoryview]:

@@ -125,8 +125,8 @@ class ChannelLink(Link):
             await close_forcefully(self._channel)
 
     async def send(self, chunks: list[Buffer]) -> None:
-        """Send a message. Raises `ConnectionLost`: it has not left as a whole, so nobody can act on it. Cancelled:
-        perhaps half of it has left; the channel has closed itself then, and the reader finds that out."""
+        """Send a message. Raises `ConnectionLost`: it has not left as a whole, so nobody can act on it. Cancelled: it
+        leaves as a whole or not at all, and nobody else on this connection is the worse for it."""
         if not self.alive:
             raise ConnectionLost(self.trouble)
         try:

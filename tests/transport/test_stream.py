@@ -21,13 +21,14 @@ from transport import (
     open_tcp,
     open_unix,
 )
+from transport.stream import FINISH_SECONDS
 
 
 async def tcp_pair() -> tuple[StreamChannel, StreamChannel]:
     (listener,) = await listen_tcp(0, "127.0.0.1")
     async with listener:
         left = await open_tcp("127.0.0.1", listener.socket.getsockname()[1])
-        return left, StreamChannel(await listener.accept(), peer="client")
+        return left, StreamChannel(await listener.accept(), peer="client", max_record=1 << 30)
 
 
 async def memory_pair() -> tuple[StreamChannel, StreamChannel]:
@@ -106,20 +107,59 @@ async def test_a_cancelled_receive_leaves_whole_records_where_they_are() -> None
     assert await channel.receive() == b"two"
 
 
-@PAIRS
-async def test_a_send_cut_short_breaks_the_channel(make_pair: Callable[[], object]) -> None:
+async def clogged_pair() -> tuple[StreamChannel, StreamChannel]:
+    """A stream that is no socket, and takes no more than a pipe does until it is read."""
+    near, far = trio.testing.lockstep_stream_pair()
+    return StreamChannel(near), StreamChannel(far, max_record=1 << 30)
+
+
+@pytest.mark.parametrize("make_pair", [clogged_pair, tcp_pair])
+async def test_a_record_that_has_begun_leaves_as_a_whole_whoever_is_cancelled(
+    make_pair: Callable[[], object],
+) -> None:
+    left, right = await make_pair()  # type: ignore[misc]
+    long = os.urandom(8_000_000)
+    async with left, right, trio.open_nursery() as nursery:
+        async with trio.open_nursery() as cancelled:
+            for _ in range(3):
+                cancelled.start_soon(left.send, long)  # the first cannot get out, the others wait for it
+            await trio.testing.wait_all_tasks_blocked()
+            cancelled.cancel_scope.cancel()
+        nursery.start_soon(left.send, b"next")
+        await trio.testing.wait_all_tasks_blocked()
+        assert await right.receive() == long
+        assert await right.receive() == b"next"
+
+
+@pytest.mark.parametrize("make_pair", [clogged_pair, tcp_pair])
+async def test_the_rest_of_a_record_that_nobody_takes_breaks_the_channel(
+    make_pair: Callable[[], object], autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.02  # real sockets
     left, right = await make_pair()  # type: ignore[misc]
     async with left, right:
+        with trio.move_on_after(5):
+            await left.send(bytes(50_000_000))
+        assert trio.current_time() < 6
+        with pytest.raises(trio.BrokenResourceError, match="did not get out"):
+            await left.send(b"next")
+        assert trio.current_time() == pytest.approx(5 + FINISH_SECONDS, abs=1)
+        with pytest.raises(trio.BrokenResourceError, match="did not get out"):
+            await left.receive()
+
+
+@pytest.mark.parametrize("make_pair", [clogged_pair, tcp_pair])
+async def test_a_channel_that_closes_ends_the_rest_of_a_record(make_pair: Callable[[], object]) -> None:
+    left, right = await make_pair()  # type: ignore[misc]
+    async with right:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(left.send, bytes(50_000_000))  # nobody reads: it cannot get out
+            nursery.start_soon(left.send, bytes(50_000_000))
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
-        if make_pair is memory_pair:
-            return  # a memory stream takes everything at once
-        with pytest.raises(trio.BrokenResourceError, match="cut short"):
-            await left.send(b"next")
-        with pytest.raises(trio.BrokenResourceError, match="cut short"):
-            await left.receive()
+        await left.aclose()
+        await left._turn.acquire()  # nobody writes any more
+        with pytest.raises(trio.BrokenResourceError, match="middle of a record"):
+            await right.receive()
 
 
 @PAIRS
