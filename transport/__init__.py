@@ -8,7 +8,7 @@ from transport.errors import RecordTooLarge, TooManyFragments, TransportError
 from transport.listen import MAX_CONNECTIONS, UnixListener, accept_channels, listen_tcp, listen_unix
 from transport.memory import memory_channel_pair
 from transport.record import MAX_FRAGMENTS, MAX_RECORD, Buffer, RecordReader, encode_record
-from transport.stream import Record, Stalled, StreamChannel, open_tcp, open_unix
+from transport.stream import NOWHERE, Origin, Record, Stalled, StreamChannel, open_tcp, open_unix
 
 READING_ORDER = ("errors", "record", "stream", "listen", "memory")
 
@@ -16,7 +16,9 @@ __all__ = [
     "MAX_CONNECTIONS",
     "MAX_FRAGMENTS",
     "MAX_RECORD",
+    "NOWHERE",
     "Buffer",
+    "Origin",
     "Record",
     "RecordReader",
     "RecordTooLarge",

@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 import stat
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
@@ -12,11 +13,12 @@ from typing import Final
 import trio
 
 from transport.record import MAX_FRAGMENTS, MAX_RECORD
-from transport.stream import StreamChannel, address_text, check_address, notice_dead_peers
+from transport.stream import NOWHERE, Origin, StreamChannel, address_text, check_address, notice_dead_peers
 
 MAX_CONNECTIONS: Final = 512
 """By default a process has 1,024 descriptors: strangers must not be able to take them all from what is to be served."""
 _PAUSE: Final = 0.1  # seconds, when the process or the system has no descriptor left
+_CREDENTIALS: Final = struct.Struct("iII")  # struct ucred: pid, uid, gid
 _EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 _log = logging.getLogger(__name__)
@@ -108,7 +110,10 @@ async def accept_channels(
         try:
             if stream.socket.family != socket.AF_UNIX:
                 notice_dead_peers(stream.socket)
-            channel = StreamChannel(stream, peer=_peer_name(stream), max_record=max_record, max_fragments=max_fragments)
+            peer, origin = _who_is_there(stream.socket)
+            channel = StreamChannel(
+                stream, peer=peer, origin=origin, max_record=max_record, max_fragments=max_fragments
+            )
             try:
                 await handler(channel)
             except Exception:
@@ -148,11 +153,13 @@ async def _accept_one(listener: trio.abc.Listener[trio.SocketStream]) -> trio.So
             await trio.sleep(_PAUSE)
 
 
-def _peer_name(stream: trio.SocketStream) -> str:
+def _who_is_there(sock: trio.socket.SocketType) -> tuple[str, Origin]:
+    """The peer's name for logs, and what the kernel knows of it."""
     try:
-        address = stream.socket.getpeername()
+        if sock.family == socket.AF_UNIX:
+            _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+            return "a local process", Origin(uid=uid)
+        host, port = sock.getpeername()[:2]
     except OSError:
-        return "a peer that has gone"
-    if stream.socket.family == socket.AF_UNIX:
-        return "a local process"
-    return address_text(*address[:2])
+        return "a peer that has gone", NOWHERE
+    return address_text(host, port), Origin(host, port)

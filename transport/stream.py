@@ -19,6 +19,7 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import trio
@@ -49,10 +50,27 @@ class Stalled(trio.BrokenResourceError):
     """The peer did not take a record for `send_seconds`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an accepted connection comes from, as the kernel says; nothing that the peer says itself is in it.
+
+    host, port -- of the Internet; `host` is an IP address, None if there is none
+    uid        -- the user who connected to a Unix socket, None of everything else
+    """
+
+    host: str | None = None
+    port: int = 0
+    uid: int | None = None
+
+
+NOWHERE: Final = Origin()
+
+
 class StreamChannel(trio.abc.Channel[bytes]):
     """Records over `stream`, which is closed with the channel.
 
     peer          -- the other end's name for logs and errors
+    origin        -- of accepted connections: who is there
     last_received -- trio time of the last octets that came; of the channel's making, before any
     send_seconds  -- how long the sending of one record may take, once it is its turn; may be changed at any time
     """
@@ -64,10 +82,12 @@ class StreamChannel(trio.abc.Channel[bytes]):
         stream: trio.abc.Stream,
         *,
         peer: str = "",
+        origin: Origin = NOWHERE,
         max_record: int = MAX_RECORD,
         max_fragments: int = MAX_FRAGMENTS,
     ) -> None:
         self.peer = peer
+        self.origin: Final = origin
         self.last_received = trio.current_time()
         self.send_seconds = math.inf
         self._stream: Final = stream

@@ -24,6 +24,7 @@ from rpcgss.rpc.messages import (
     encode_call_header,
 )
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, authsys_parms, opaque_auth
+from transport import NOWHERE, Origin
 from xdr import Buffer, DecodeError, EncodeError
 
 # Who calls
@@ -193,11 +194,13 @@ class AuthSys(ClientFlavor):
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """Where calls come from. `peer` is for logs; `serial` is unique in the process; `reliable` as in `Link`."""
+    """Where calls come from. `peer` is for logs; `serial` is unique in the process; `reliable` as in `Link`; `origin`
+    is what the kernel knows of it."""
 
     peer: str
     serial: int
     reliable: bool = True
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)

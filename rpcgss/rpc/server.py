@@ -115,6 +115,11 @@ class Server:
         self._stopping: Final = trio.Event()
         self._open: set[trio.CancelScope] = set()  # of the tasks that read
 
+    @property
+    def programs(self) -> list[tuple[int, int]]:
+        """Numbers and versions of the programs that it offers."""
+        return [(program, version) for program, versions in self._programs.items() for version in versions]
+
     async def serve(
         self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]], *, drain_seconds: float = DRAIN_SECONDS
     ) -> None:
@@ -150,7 +155,7 @@ class Server:
         """Serve one peer until it closes, breaks the rules, or `stop` is called. Closes the channel."""
         self.counters.connections += 1
         channel.send_seconds = self._send_seconds
-        connection = Connection(channel.peer, next(_serials), channel.reliable)
+        connection = Connection(channel.peer, next(_serials), channel.reliable, channel.origin)
         try:
             async with trio.open_nursery() as calls:
                 await self._read(channel, connection, calls)

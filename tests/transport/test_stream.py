@@ -11,6 +11,7 @@ import trio
 import trio.testing
 
 from transport import (
+    Origin,
     RecordTooLarge,
     StreamChannel,
     accept_channels,
@@ -228,6 +229,27 @@ async def test_accepting_over_tcp_and_unix(tmp_path: Path) -> None:
         assert os.stat(path).st_mode & 0o777 == 0o600
         nursery.cancel_scope.cancel()
     assert not exists(path)
+
+
+async def test_an_accepted_connection_says_where_it_comes_from(tmp_path: Path) -> None:
+    path = str(tmp_path / "socket")
+    (tcp,) = await listen_tcp(0, "127.0.0.1")
+    origins: list[Origin] = []
+
+    async def note(channel: StreamChannel) -> None:
+        origins.append(channel.origin)
+        await channel.send(b"noted")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(accept_channels, note, [tcp, listen_unix(path)], nursery)
+        for connect in (partial(open_tcp, "127.0.0.1", tcp.socket.getsockname()[1]), partial(open_unix, path)):
+            async with await connect() as channel:
+                await channel.receive()
+        nursery.cancel_scope.cancel()
+    of_tcp, of_unix = origins
+    assert (of_tcp.host, of_tcp.uid) == ("127.0.0.1", None)
+    assert of_tcp.port > 0
+    assert of_unix == Origin(uid=os.getuid())
 
 
 async def test_a_connection_beyond_the_limit_waits_until_another_ends() -> None:
