@@ -8,6 +8,7 @@ from typing import Any
 import xdr
 from rpcgss.rpc.client import DEFAULT_TIMEOUT, Client, open_client
 from rpcgss.rpc.flavors import ClientFlavor
+from rpcgss.rpc.observe import Observer
 from transport import MAX_RECORD, open_tcp, open_unix
 
 
@@ -19,15 +20,17 @@ def connect_tcp(
     timeout: float = DEFAULT_TIMEOUT,
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
     max_record: int = MAX_RECORD,
+    observer: Observer | None = None,
 ) -> AbstractAsyncContextManager[Client]:
     """A client of the server at `host` and `port`, for use in ``async with``; see `open_client`.
 
     timeout        -- seconds that a call may take in all
     non_idempotent -- procedures that must not be sent twice
     max_record     -- octets that a reply may have
+    observer       -- see `Observer`
     """
     connect = partial(open_tcp, host, port, max_record=max_record)
-    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent)
+    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent, observer=observer)
 
 
 def connect_unix(
@@ -37,7 +40,8 @@ def connect_unix(
     timeout: float = DEFAULT_TIMEOUT,
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
     max_record: int = MAX_RECORD,
+    observer: Observer | None = None,
 ) -> AbstractAsyncContextManager[Client]:
     """A client of the server whose Unix socket is at `path`; else as `connect_tcp`."""
     connect = partial(open_unix, path, max_record=max_record)
-    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent)
+    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent, observer=observer)

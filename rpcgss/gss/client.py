@@ -13,10 +13,10 @@ leader is cancelled, another takes over.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import ClassVar, Final
 
 import trio
 
@@ -32,6 +32,7 @@ from rpcgss.gss.transmission import GssTransmission, sealed
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ConnectionLost, NotExecuted
 from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
 from rpcgss.rpc.messages import CallHeader, encode_auth, encode_call_header
+from rpcgss.rpc.observe import Event, Listeners, Source
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import ThreadWorker, Worker
 from xdr import Buffer
@@ -67,14 +68,18 @@ class ClientEventKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ClientEvent:
+class ClientEvent(Event):
     """`at` is trio time. `origin` is the new context's (None: FAILED), or that of the lost one. `seconds`: how long
     making it took; of RECOVERED, since the loss was noticed."""
 
+    topic: ClassVar[str] = "gss_client"
     kind: ClientEventKind
     origin: Origin | None
     at: float
     seconds: float
+
+    def described(self) -> dict[str, str | float | None]:
+        return {"origin": self.origin and self.origin.value, "seconds": self.seconds}
 
 
 @dataclass(slots=True)
@@ -101,7 +106,7 @@ class GssFlavor(ClientFlavor):
     extension   -- tickets
     provider, worker -- who makes contexts, and where GSS calls that may take long are run
     patience    -- seconds to wait for the reply to each creation request
-    events      -- callables that are told of each `ClientEvent`, at once and in order; they must not raise
+    events      -- callables that are told of each `ClientEvent`, at once and in order
 
     Used by one client at a time. `counters` and `events` may be read and changed at any time.
     """
@@ -121,8 +126,9 @@ class GssFlavor(ClientFlavor):
         patience: float = PATIENCE,
     ) -> None:
         self.demands: Final = Demands(target, service, mechanism, mutual, delegate, credentials or Credentials())
+        self.security = service.security
         self.counters: Final = GssClientCounters()
-        self.events: Final[list[Callable[[ClientEvent], None]]] = []
+        self.events: Final[Listeners[ClientEvent]] = Listeners()
         self._extension: Final = extension
         self._worker: Final = worker or ThreadWorker()
         self._initiation: Final = Initiation(
@@ -138,6 +144,11 @@ class GssFlavor(ClientFlavor):
         self._carrier = 0  # the connection on which a context was last made or used
         self._second_try = False  # a creation request was refused, and is tried on another connection
         self._program = (0, 0)
+
+    def sources(self) -> Iterable[Source]:
+        yield Source("gss_client", self.counters, self.events)
+        if self._extension is not None:
+            yield from self._extension.sources()
 
     @property
     def context(self) -> ClientContext | None:
@@ -361,8 +372,7 @@ class GssFlavor(ClientFlavor):
         self._retired = [*self._retired, context][-MAX_RETIRED:]
 
     def _tell(self, kind: ClientEventKind, origin: Origin | None, at: float, seconds: float) -> None:
-        for listener in self.events:
-            listener(ClientEvent(kind, origin, at, seconds))
+        self.events.tell(ClientEvent(kind, origin, at, seconds))
 
     # Messages.
 

@@ -50,6 +50,10 @@ class GssIdentity(Identity):
     application: bytes = b""
     delegated: object | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def security(self) -> str:
+        return self.service.security
+
     def __str__(self) -> str:
         return self.principal
 

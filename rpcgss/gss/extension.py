@@ -7,7 +7,7 @@ without.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rpcgss.gss.bodies import Credential
@@ -16,6 +16,7 @@ from rpcgss.gss.provider import Demands, GssName, SecurityContext
 from rpcgss.gss.store import ContextStore
 from rpcgss.rpc.flavors import Answer, Connection, Link
 from rpcgss.rpc.messages import ReceivedCall
+from rpcgss.rpc.observe import Source
 from rpcgss.rpc.work import Worker
 
 
@@ -83,6 +84,10 @@ class ServerExtension(ABC):
         """Called at trio time `now`, before each call under a context is looked at: contexts that must be used no more
         are to be dropped from the store now. Quick, raises nothing."""
 
+    def sources(self) -> Iterable[Source]:
+        """What it counts and tells of its own."""
+        return ()
+
     @abstractmethod
     async def grant(self, establishment: Establishment, connection: Connection) -> Grant:
         """What to append to rpc_gss_init_res, if anything. An exception costs the grant, not the context."""
@@ -94,6 +99,10 @@ class ServerExtension(ABC):
 
 class ClientExtension(ABC):
     """Keeps tickets and uses them. One extension may serve several flavors; `demands` tell them apart."""
+
+    def sources(self) -> Iterable[Source]:
+        """What it counts and tells of its own. Of an extension that several flavors share, the same each time."""
+        return ()
 
     @abstractmethod
     def offer(self, demands: Demands, link: Link, *, carried_context: bool) -> int:

@@ -23,6 +23,11 @@ class GssService(IntEnum):
     INTEGRITY = 2
     PRIVACY = 3
 
+    @property
+    def security(self) -> str:
+        """As NFS calls it: "krb5", "krb5i" or "krb5p"."""
+        return _SECURITY[self]
+
 
 class GssFlag(IntFlag):
     """Context flags with the numbers of GSS-API's C bindings (RFC 2744)."""
@@ -177,3 +182,6 @@ class Acceptor(ABC):
     @abstractmethod
     def accept(self) -> SecurityContext:
         """A context waiting for the initiator's first token. Cheap."""
+
+
+_SECURITY: Final = {GssService.NONE: "krb5", GssService.INTEGRITY: "krb5i", GssService.PRIVACY: "krb5p"}

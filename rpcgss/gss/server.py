@@ -14,7 +14,7 @@ verified, and whatever had to be awaited is looked at again afterwards: the cont
 """
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +31,7 @@ from rpcgss.gss.store import ContextStore
 from rpcgss.rpc.errors import AuthRefused, GarbageArguments
 from rpcgss.rpc.flavors import Answer, Connection, ServerFlavor, Session
 from rpcgss.rpc.messages import ReceivedCall
+from rpcgss.rpc.observe import Source
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import ThreadWorker, Worker
 from xdr import Buffer
@@ -118,6 +119,13 @@ class GssServerFlavor(ServerFlavor):
             max_lifetime=max_lifetime,
             allow_anonymous=allow_anonymous,
         )
+
+    def sources(self) -> Iterable[Source]:
+        yield Source("gss_server", self.counters)
+        yield Source("gss_creation", self._creation.counters)
+        yield Source("contexts", self.store.counters, self.store.events)
+        if self._extension is not None:
+            yield from self._extension.sources()
 
     @property
     def creation_counters(self) -> CreationCounters:

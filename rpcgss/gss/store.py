@@ -12,9 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
+from typing import ClassVar, Final
 
 from rpcgss.gss.context import Context
+from rpcgss.rpc.observe import Event, Listeners
 
 HANDLE_OCTETS: Final = 16
 
@@ -32,12 +33,16 @@ class StoreEventKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class StoreEvent:
+class StoreEvent(Event):
     """One line of a store's history; `at` is trio time."""
 
+    topic: ClassVar[str] = "context"
     kind: StoreEventKind
     context: Context
     at: float
+
+    def described(self) -> dict[str, str | float | None]:
+        return {"principal": self.context.initiator.display, "origin": self.context.origin.value}
 
 
 @dataclass(slots=True)
@@ -101,14 +106,14 @@ class DropPolicy:
 class ContextStore:
     """All contexts of one server process.
 
-    events -- callables that are told of each `StoreEvent`, at once and in order; they must not raise
+    events -- callables that are told of each `StoreEvent`, at once and in order
     """
 
     def __init__(self, limits: StoreLimits | None = None, *, drop_policy: DropPolicy | None = None) -> None:
         self.limits: Final = limits or StoreLimits()
         self.drop_policy = drop_policy
         self.counters: Final = StoreCounters()
-        self.events: Final[list[Callable[[StoreEvent], None]]] = []
+        self.events: Final[Listeners[StoreEvent]] = Listeners()
         self._established: OrderedDict[bytes, Context] = OrderedDict()  # least recently used first
         self._unconfirmed: Final = _Unconfirmed()
         self._expiries: list[tuple[float, bytes]] = []  # a heap; entries of contexts long gone are skipped
@@ -245,8 +250,8 @@ class ContextStore:
         self._tell(kind, context, now)
 
     def _tell(self, kind: StoreEventKind, context: Context, now: float) -> None:
-        for listener in self.events:
-            listener(StoreEvent(kind, context, now))
+        if self.events:
+            self.events.tell(StoreEvent(kind, context, now))
 
 
 class _Unconfirmed:

@@ -7,7 +7,7 @@ breaks before the reply is no answer at all: the ticket is tried again on the ne
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,7 @@ from rpcgss.reauth.tickets import Ticket, TicketStore
 from rpcgss.rpc.errors import ConnectionLost
 from rpcgss.rpc.flavors import Link
 from rpcgss.rpc.messages import NULL_AUTH, AcceptedReply, ReceivedReply
+from rpcgss.rpc.observe import Source
 from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, opaque_auth
 
 SILENCE: Final = 5.0
@@ -159,6 +160,9 @@ class TicketClient(ClientExtension):
         self._suites: Final = require_suites(suites)
         self._wall: Final = wall_clock
         self._flavors: Final[dict[int, _Flavor]] = {}
+
+    def sources(self) -> Iterable[Source]:
+        yield Source("tickets_client", self.counters)
 
     def offer(self, demands: Demands, link: Link, *, carried_context: bool) -> int:
         """FRA1 where it cannot hurt: some servers keep one context per connection (or UDP socket), check the sequence

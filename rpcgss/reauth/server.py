@@ -7,11 +7,11 @@ is wrong with one, the client hears the same AUTH_REJECTEDCRED; the reason goes 
 import logging
 import math
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
-from typing import Final
+from typing import ClassVar, Final
 
 import trio
 
@@ -34,6 +34,7 @@ from rpcgss.reauth.ticket import CHAIN_LENGTH, MAX_LIFETIME, Plain, State, seal
 from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.flavors import Answer, Connection
 from rpcgss.rpc.messages import ReceivedCall
+from rpcgss.rpc.observe import Event, Listeners, Source
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, opaque_auth
 
 LOOK_INTERVAL: Final = 1.0
@@ -58,12 +59,16 @@ class ReauthEventKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ReauthEvent:
+class ReauthEvent(Event):
     """`reason` is for operators, never for the peer; `principal` only once it is proven."""
 
+    topic: ClassVar[str] = "ticket"
     kind: ReauthEventKind
     principal: str | None = None
     reason: str | None = None
+
+    def described(self) -> dict[str, str | float | None]:
+        return {"principal": self.principal, "reason": self.reason}
 
 
 @dataclass(slots=True)
@@ -108,7 +113,7 @@ class TicketServer(ServerExtension):
         remembered: int = MAX_REMEMBERED,
     ) -> None:
         self.counters: Final = TicketServerCounters()
-        self.events: Final[list[Callable[[ReauthEvent], None]]] = []
+        self.events: Final[Listeners[ReauthEvent]] = Listeners()
         self._keyring: Final = keyring
         self._may_reauthenticate: Final = may_reauthenticate
         self._application: Final = application
@@ -120,6 +125,9 @@ class TicketServer(ServerExtension):
         self._look_at = -math.inf
         self._host: ServerHost | None = None
         self._services: dict[bytes, GssName] = {}
+
+    def sources(self) -> Iterable[Source]:
+        yield Source("tickets", self.counters, self.events)
 
     @property
     def gss_proc(self) -> int:
@@ -299,5 +307,4 @@ class TicketServer(ServerExtension):
         return self._host
 
     def _tell(self, kind: ReauthEventKind, principal: GssName | None = None, reason: str | None = None) -> None:
-        for listener in self.events:
-            listener(ReauthEvent(kind, None if principal is None else principal.display, reason))
+        self.events.tell(ReauthEvent(kind, None if principal is None else principal.display, reason))

@@ -38,6 +38,17 @@ from rpcgss.rpc.flavors import (
     UnixIdentity,
 )
 from rpcgss.rpc.link import BackOff, ClientCounters
+from rpcgss.rpc.observe import (
+    ConnectionEvent,
+    ConnectionEventKind,
+    End,
+    Event,
+    Listeners,
+    ObservedCall,
+    Observer,
+    Observers,
+    Source,
+)
 from rpcgss.rpc.server import Call, Policy, Server, ServerCounters, stopping_on_signals
 
 READING_ORDER = (
@@ -45,6 +56,7 @@ READING_ORDER = (
     "errors",
     "messages",
     "quiet",
+    "observe",
     "work",
     "flavors",
     "pending",
@@ -74,11 +86,19 @@ __all__ = [
     "ClientCounters",
     "ClientFlavor",
     "Connection",
+    "ConnectionEvent",
+    "ConnectionEventKind",
     "ConnectionLost",
     "Denied",
+    "End",
+    "Event",
     "GarbageArguments",
     "Identity",
+    "Listeners",
     "NotExecuted",
+    "ObservedCall",
+    "Observer",
+    "Observers",
     "OutcomeUnknown",
     "Policy",
     "ProcedureUnavailable",
@@ -91,6 +111,7 @@ __all__ = [
     "ServerCounters",
     "ServerFault",
     "ServerFlavor",
+    "Source",
     "UnixIdentity",
     "User",
     "open_client",

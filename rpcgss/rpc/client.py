@@ -19,6 +19,7 @@ from rpcgss.rpc.errors import BadReply, CallTimedOut
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import BackOff, ClientCounters, Connect, Connector
 from rpcgss.rpc.messages import CallHeader
+from rpcgss.rpc.observe import OK, End, ObservedCall, Observer, Observers, Source, outcome_of
 from rpcgss.rpc.pending import PendingCalls
 from xdr import Buffer
 
@@ -41,6 +42,7 @@ async def open_client(
     back_off: BackOff | None = None,
     connect_now: bool = True,
     seed: int | None = None,
+    observer: Observer | None = None,
 ) -> AsyncIterator["Client"]:
     """A client that lives as long as the block.
 
@@ -52,6 +54,7 @@ async def open_client(
     connect_now     -- connect before the block begins, and raise `ConnectionLost` if that fails; later losses are
                        made good in the background, for as long as calls wait
     seed            -- of the random part of the back-off
+    observer        -- is told of connections and calls, and of what the flavor has to tell
     """
     failure: BaseException | None = None
     # The connection outlives a cancellation from outside for as long as the block does, so that the block can clean up
@@ -71,6 +74,7 @@ async def open_client(
             max_outstanding=max_outstanding,
             back_off=back_off or BackOff(),
             chance=random.Random(seed),
+            observer=None if observer is None else Observers(observer),
         )
         # An exception of the block is not this nursery's: it would come out wrapped into a group.
         try:
@@ -102,6 +106,7 @@ class Client:
         max_outstanding: int,
         back_off: BackOff,
         chance: random.Random,
+        observer: Observer | None,
     ) -> None:
         self.counters: Final = ClientCounters()
         self.flavor: Final = flavor
@@ -109,7 +114,12 @@ class Client:
         self._non_idempotent: Final = frozenset(map(_numbers, non_idempotent))
         self._places: Final = trio.Semaphore(max_outstanding)
         self._calls: Final = PendingCalls()
-        self._connector: Final = Connector(connect, self._calls, self.counters, back_off, chance)
+        self._observer: Final = observer
+        self._connector: Final = Connector(connect, self._calls, self.counters, back_off, chance, observer)
+        self._source: Final = Source("client", self.counters)
+        if observer is not None:
+            observer.attached(self._source)
+            self._attach(flavor)
 
     @property
     def outstanding(self) -> int:
@@ -134,6 +144,44 @@ class Client:
         arguments = procedure.argument.encode(argument)
         self.counters.calls += 1
         seconds = self.timeout if timeout is None else timeout
+        observer, flavor = self._observer, flavor or self.flavor
+        if observer is None:
+            return await self._complete(procedure, arguments, seconds, flavor, None)
+        seen = _sighting(procedure, flavor)
+        observer.call_began(seen)
+        try:
+            result = await self._complete(procedure, arguments, seconds, flavor, seen)
+            seen.outcome = OK
+            return result
+        except BaseException as error:
+            seen.outcome = outcome_of(error)
+            raise
+        finally:
+            seen.seconds = trio.current_time() - seen.began
+            observer.call_ended(seen)
+
+    @asynccontextmanager
+    async def as_user(self, flavor: ClientFlavor) -> AsyncIterator["User"]:
+        """Somebody else who calls over this client's connection, with credentials and contexts of his own, for as long
+        as the block. Any number of users may call at once; none can take the connection from the others.
+
+        At the end the flavor is closed (for RPCSEC_GSS: its contexts are destroyed), within `CLOSE_SECONDS`. Cancelled:
+        calls under way may have been executed.
+        """
+        self._attach(flavor)
+        try:
+            yield User(self, flavor)
+        finally:
+            await self._close_flavor(flavor)
+
+    async def _complete(
+        self,
+        procedure: xdr.Procedure[Any, R],
+        arguments: Buffer,
+        seconds: float,
+        flavor: ClientFlavor,
+        seen: ObservedCall | None,
+    ) -> R:
         with trio.move_on_after(seconds) as limit:
             # An uncontended trio.Semaphore.acquire would give way to other tasks for nothing.
             try:
@@ -141,7 +189,7 @@ class Client:
             except trio.WouldBlock:
                 await self._places.acquire()
             try:
-                results = await self._converse(procedure, arguments, flavor or self.flavor)
+                results = await self._converse(procedure, arguments, flavor, seen)
             finally:
                 self._places.release()
             try:
@@ -152,20 +200,9 @@ class Client:
         excuse = f": {self._connector.trouble}" if self._connector.link is None else ""
         raise CallTimedOut(f"{procedure.name}: no reply within {seconds:g} s{excuse}")
 
-    @asynccontextmanager
-    async def as_user(self, flavor: ClientFlavor) -> AsyncIterator["User"]:
-        """Somebody else who calls over this client's connection, with credentials and contexts of his own, for as long
-        as the block. Any number of users may call at once; none can take the connection from the others.
-
-        At the end the flavor is closed (for RPCSEC_GSS: its contexts are destroyed), within `CLOSE_SECONDS`. Cancelled:
-        calls under way may have been executed.
-        """
-        try:
-            yield User(self, flavor)
-        finally:
-            await self._close_flavor(flavor)
-
-    async def _converse(self, procedure: xdr.Procedure[Any, Any], arguments: Buffer, flavor: ClientFlavor) -> Buffer:
+    async def _converse(
+        self, procedure: xdr.Procedure[Any, Any], arguments: Buffer, flavor: ClientFlavor, seen: ObservedCall | None
+    ) -> Buffer:
         with self._calls.new(flavor) as (xid, pending):
             conversation = Conversation(
                 procedure.name,
@@ -176,6 +213,7 @@ class Client:
                 flavor=flavor,
                 connector=self._connector,
                 counters=self.counters,
+                seen=seen,
             )
             return await conversation.run()
 
@@ -184,10 +222,22 @@ class Client:
             await self._close_flavor(self.flavor)
         finally:
             await self._connector.close()
+            if self._observer is not None:
+                self._observer.detached(self._source)
 
     async def _close_flavor(self, flavor: ClientFlavor) -> None:
-        with trio.move_on_after(CLOSE_SECONDS):
-            await flavor.aclose(self._connector.link)
+        try:
+            with trio.move_on_after(CLOSE_SECONDS):
+                await flavor.aclose(self._connector.link)
+        finally:
+            if self._observer is not None:
+                for source in flavor.sources():
+                    self._observer.detached(source)
+
+    def _attach(self, flavor: ClientFlavor) -> None:
+        if self._observer is not None:
+            for source in flavor.sources():
+                self._observer.attached(source)
 
 
 class User:
@@ -202,6 +252,19 @@ class User:
     ) -> Coroutine[Any, Any, R]:
         """See `Client.call`."""
         return self.client.call(procedure, argument, timeout=timeout, flavor=self.flavor)
+
+
+def _sighting(procedure: xdr.Procedure[Any, Any], flavor: ClientFlavor) -> ObservedCall:
+    return ObservedCall(
+        End.CLIENT,
+        "",
+        procedure.program,
+        procedure.version,
+        procedure.number,
+        flavor.security,
+        trio.current_time(),
+        procedure=procedure.name,
+    )
 
 
 def _numbers(procedure: xdr.Procedure[Any, Any]) -> tuple[int, int, int]:

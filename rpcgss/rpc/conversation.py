@@ -20,6 +20,7 @@ from rpcgss.rpc.errors import (
 from rpcgss.rpc.flavors import ClientFlavor, Transmission
 from rpcgss.rpc.link import ChannelLink, ClientCounters, Connector
 from rpcgss.rpc.messages import AcceptedReply, CallHeader, DeniedReply
+from rpcgss.rpc.observe import ObservedCall
 from rpcgss.rpc.pending import PendingCall
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import accept_stat
@@ -39,6 +40,7 @@ class Conversation:
     """A call: `name` is its procedure's, `pending` its entry in the table of xids.
 
     idempotent -- it may be sent again after a connection was lost on which it had been sent as a whole
+    seen       -- is filled in for whoever looks on
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Conversation:
         flavor: ClientFlavor,
         connector: Connector,
         counters: ClientCounters,
+        seen: ObservedCall | None = None,
     ) -> None:
         self._name: Final = name
         self._header: Final = header
@@ -61,6 +64,7 @@ class Conversation:
         self._flavor: Final = flavor
         self._connector: Final = connector
         self._counters: Final = counters
+        self._seen: Final = seen
         self._transmissions: Final[list[Transmission]] = []
         self._refusals = 0
         self._faults = 0
@@ -84,6 +88,8 @@ class Conversation:
         finally:
             for transmission in self._transmissions:
                 transmission.finished()
+            if self._seen is not None:
+                self._seen.xid, self._seen.octets_in = self._header.xid, self._pending.octets
 
     async def _transmit(self, link: ChannelLink) -> None:
         transmission = await self._flavor.transmit(self._header, self._arguments, link)
@@ -91,6 +97,10 @@ class Conversation:
         if len(self._transmissions) > MAX_TRANSMISSIONS:
             self._transmissions.pop(0).finished()
         self._counters.transmissions += 1
+        if self._seen is not None:
+            self._seen.peer = link.peer
+            self._seen.transmissions += 1
+            self._seen.octets_out += sum(map(len, transmission.chunks))
         await link.send(transmission.chunks)
 
     async def _outcome(self, link: ChannelLink) -> Buffer | None:
@@ -126,7 +136,8 @@ class Conversation:
                 raise _received(_refusal(reply))
             return results
         self._counters.bad_replies += 1
-        _log.warning("%s: dropped a reply whose verifier is wrong", self._name)
+        name = self._name
+        _log.warning("%s: dropped a reply whose verifier is wrong", name, event="reply.dropped", procedure=name)
         return None
 
     async def _refused(self, refusal: AuthRefused, link: ChannelLink) -> None:

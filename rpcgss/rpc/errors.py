@@ -6,7 +6,7 @@ wire status into the reply, and the client that gets the reply raises it again.
 
 from typing import ClassVar
 
-from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat
+from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat, reject_stat
 
 
 class RpcError(Exception):
@@ -57,6 +57,11 @@ class Refusal(RpcError):
 
     received = False
 
+    @property
+    def wire_name(self) -> str:
+        """Its status as the RFCs call it, "PROG_UNAVAIL" say; one of a few names, whatever the peer sends."""
+        raise NotImplementedError
+
 
 class Denied(Refusal):
     """MSG_DENIED: the call was not looked at."""
@@ -69,6 +74,10 @@ class RpcMismatch(Denied):
         super().__init__(f"the server speaks RPC version {low} to {high}")
         self.low = low
         self.high = high
+
+    @property
+    def wire_name(self) -> str:
+        return reject_stat.RPC_MISMATCH.name
 
 
 class AuthRefused(Denied):
@@ -83,11 +92,22 @@ class AuthRefused(Denied):
         self.stat = int(stat)
         self.reason = reason  # for the log of the end that refused; never on the wire
 
+    @property
+    def wire_name(self) -> str:
+        try:
+            return auth_stat(self.stat).name
+        except ValueError:
+            return reject_stat.AUTH_ERROR.name
+
 
 class NotExecuted(Refusal):
     """MSG_ACCEPTED with another status than SUCCESS."""
 
     stat: ClassVar[accept_stat]
+
+    @property
+    def wire_name(self) -> str:
+        return self.stat.name
 
 
 class ProgramUnavailable(NotExecuted):

@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -23,6 +23,7 @@ from rpcgss.rpc.messages import (
     encode_auth,
     encode_call_header,
 )
+from rpcgss.rpc.observe import Source, flavor_name
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, authsys_parms, opaque_auth
 from transport import NOWHERE, Origin
 from xdr import Buffer, DecodeError, EncodeError
@@ -35,6 +36,11 @@ class Identity:
     """Who makes a call, as far as its flavor can tell. `flavor` is the auth_flavor's number; `str` is for people."""
 
     flavor: int
+
+    @property
+    def security(self) -> str:
+        """What the call was secured by, in a word: see `ObservedCall.flavor`."""
+        return flavor_name(self.flavor)
 
     def __str__(self) -> str:
         return f"somebody of flavor {self.flavor}"
@@ -123,7 +129,14 @@ class Transmission(ABC):
 
 
 class ClientFlavor(ABC):
-    """One user of one client, used on one connection at a time; a client may have several users."""
+    """One user of one client, used on one connection at a time; a client may have several users. `security` says it in
+    a word, e.g. "krb5p"."""
+
+    security: str = "other"
+
+    def sources(self) -> Iterable[Source]:
+        """What it counts and tells of its own."""
+        return ()
 
     @abstractmethod
     async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
@@ -156,12 +169,16 @@ class _PlainTransmission(Transmission):
 class AuthNone(ClientFlavor):
     """AUTH_NONE: no identity (RFC 5531, 10.1)."""
 
+    security = "none"
+
     async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
         return _PlainTransmission(header, NULL_AUTH, arguments)
 
 
 class AuthSys(ClientFlavor):
     """AUTH_SYS: numbers that the server has to believe (RFC 5531, appendix A). By default this process's own."""
+
+    security = "sys"
 
     def __init__(
         self,
@@ -237,6 +254,10 @@ class ServerFlavor(ABC):
     """A flavor that a server accepts; `number` is its auth_flavor."""
 
     number: ClassVar[int]
+
+    def sources(self) -> Iterable[Source]:
+        """What it counts and tells of its own."""
+        return ()
 
     @abstractmethod
     async def authenticate(self, call: ReceivedCall, connection: Connection) -> Session | Answer | None:

@@ -23,6 +23,7 @@ from rpcgss.rpc.messages import (
     message_xid,
     parse_reply_untrusted,
 )
+from rpcgss.rpc.observe import ConnectionEvent, ConnectionEventKind, End, Observer
 from rpcgss.rpc.pending import LOST, PendingCalls
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import opaque_auth
@@ -84,6 +85,7 @@ class BackOff:
 class ChannelLink(Link):
     """One connection of a client.
 
+    peer    -- the other end, for people
     alive   -- False once nobody is to use it any more
     trouble -- why it ended, or will
     faulty  -- the peer broke the rules
@@ -99,6 +101,7 @@ class ChannelLink(Link):
         lost: Callable[["ChannelLink"], None],
     ) -> None:
         self.serial = serial
+        self.peer = channel.peer
         self.reliable = channel.reliable
         self.alive = True
         self.trouble = ""
@@ -191,7 +194,8 @@ class ChannelLink(Link):
     def _accuse(self, trouble: str) -> None:
         self.trouble = trouble
         self.faulty = True
-        _log.warning("%s; closing the connection", trouble)
+        peer = self._channel.peer
+        _log.warning("%s; closing the connection", trouble, event="connection.ended", peer=peer, reason=trouble)
 
     def _deliver(self, record: bytes) -> None:
         reply = parse_reply_untrusted(record)
@@ -199,6 +203,7 @@ class ChannelLink(Link):
         if pending is None:
             self._counters.late_replies += 1
         elif pending.post(reply):
+            pending.octets += len(record)
             self.replies += 1
         else:
             self._counters.bad_replies += 1
@@ -218,6 +223,7 @@ class Connector:
         counters: ClientCounters,
         back_off: BackOff,
         chance: random.Random,
+        observer: Observer | None = None,
     ) -> None:
         self.link: ChannelLink | None = None
         self.trouble = "no connection yet"
@@ -226,6 +232,7 @@ class Connector:
         self._counters: Final = counters
         self._back_off: Final = back_off
         self._chance: Final = chance
+        self._observer: Final = observer
         self._first: RecordChannel | None = None
         self._serial = 0
         self._wanting: Final = trio.lowlevel.ParkingLot()  # calls that wait for a connection
@@ -281,7 +288,8 @@ class Connector:
         if limit.cancelled_caught:
             self.trouble = f"no connection within {seconds:g} s"
         if channel is None:
-            _log.info("%s", self.trouble)
+            _log.info("%s", self.trouble, event="connection.failed", reason=self.trouble)
+            self._tell(ConnectionEventKind.FAILED, "", self.trouble)
         return channel
 
     async def _use(self, channel: RecordChannel) -> bool:
@@ -289,6 +297,7 @@ class Connector:
         self._serial += 1
         self._counters.connections += 1
         link = self.link = ChannelLink(channel, self._serial, self._calls, self._counters, self._lost)
+        self._tell(ConnectionEventKind.OPENED, channel.peer)
         self._wanting.unpark_all()
         await link.read()
         return link.replies > 0
@@ -297,6 +306,12 @@ class Connector:
         self.link = None
         self.trouble = link.trouble
         self._counters.connections_lost += not self._closed
+        kind = ConnectionEventKind.CLOSED if self._closed else ConnectionEventKind.LOST
+        self._tell(kind, link.peer, "" if self._closed else link.trouble)
+
+    def _tell(self, kind: ConnectionEventKind, peer: str, reason: str = "") -> None:
+        if self._observer is not None:
+            self._observer.event(ConnectionEvent(kind, End.CLIENT, peer, trio.current_time(), reason))
 
 
 def reason(error: BaseException) -> str:

@@ -30,10 +30,11 @@ MAILBOX: Final = 8
 class PendingCall:
     """One xid. `post` never blocks; one task waits in `next`."""
 
-    __slots__ = ("_mail", "_task", "owner", "serial")
+    __slots__ = ("_mail", "_task", "octets", "owner", "serial")
 
     def __init__(self, owner: object) -> None:
         self.owner = owner  # who is calling; None: nobody who would mind
+        self.octets = 0  # of the replies that came
         self.serial = 0  # of the connection that carries the call now
         self._mail: deque[Mail] = deque()
         self._task: trio.lowlevel.Task | None = None

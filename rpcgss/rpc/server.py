@@ -39,6 +39,20 @@ from rpcgss.rpc.messages import (
     message_xid,
     parse_call_untrusted,
 )
+from rpcgss.rpc.observe import (
+    CANCELLED,
+    DROPPED,
+    OK,
+    UNSENT,
+    ConnectionEvent,
+    ConnectionEventKind,
+    End,
+    ObservedCall,
+    Observer,
+    Observers,
+    Source,
+    flavor_name,
+)
 from rpcgss.rpc.places import Places, Share
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
@@ -90,6 +104,7 @@ class Server:
                     never has more than half of all, and less when others are busy: see `Places`
     max_connections, max_record -- see `transport`
     send_seconds -- a peer that does not take a reply for so long loses its connection
+    observer     -- is told of connections and calls, and of what the flavors have to tell
     """
 
     def __init__(
@@ -103,8 +118,10 @@ class Server:
         max_connections: int = MAX_CONNECTIONS,
         max_record: int = MAX_RECORD,
         send_seconds: float = SEND_SECONDS,
+        observer: Observer | None = None,
     ) -> None:
         self.counters: Final = ServerCounters()
+        self._observer: Final = None if observer is None else Observers(observer)
         self._programs: Final = _by_program(services)
         self._flavors: Final = {flavor.number: flavor for flavor in map(_server_flavor, flavors)}
         self._policy: Final = policy
@@ -114,6 +131,10 @@ class Server:
         self._send_seconds: Final = send_seconds
         self._stopping: Final = trio.Event()
         self._open: set[trio.CancelScope] = set()  # of the tasks that read
+        if self._observer is not None:
+            self._observer.attached(Source("server", self.counters))
+            for source in itertools.chain.from_iterable(one.sources() for one in self._flavors.values()):
+                self._observer.attached(source)
 
     @property
     def programs(self) -> list[tuple[int, int]]:
@@ -156,15 +177,20 @@ class Server:
         self.counters.connections += 1
         channel.send_seconds = self._send_seconds
         connection = Connection(channel.peer, next(_serials), channel.reliable, channel.origin)
+        self._tell(ConnectionEventKind.OPENED, connection)
+        kind, reason = ConnectionEventKind.CLOSED, ""
         try:
             async with trio.open_nursery() as calls:
-                await self._read(channel, connection, calls)
+                reason = await self._read(channel, connection, calls)
+                kind = ConnectionEventKind.LOST if reason else kind
             if self._stopping.is_set():
                 await _linger(channel)
         finally:
+            self._tell(kind, connection, reason)
             await trio.aclose_forcefully(channel)
 
-    async def _read(self, channel: StreamChannel, connection: Connection, calls: trio.Nursery) -> None:
+    async def _read(self, channel: StreamChannel, connection: Connection, calls: trio.Nursery) -> str:
+        """Start calls as they come. Returns why the connection broke; "" if it was closed."""
         share = self._places.share()
         with trio.CancelScope() as scope:
             self._open.add(scope)
@@ -175,13 +201,18 @@ class Server:
                     record = await channel.receive()
                     await share.take()
                     calls.start_soon(self._handle, record, channel, connection, share)
-            except (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError):
-                return  # what runs goes on to its end: the peer may still read, and work half done helps nobody
+            # What runs goes on to its end: the peer may still read, and work half done helps nobody.
+            except trio.EndOfChannel:
+                return ""
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                return str(error) or "it broke"
             except TransportError as error:
-                _log.warning("%s: %s; closing the connection", connection.peer, error)
+                _end(connection, error)
                 await trio.aclose_forcefully(channel)
+                return str(error)
             finally:
                 self._open.discard(scope)
+        return ""
 
     # One call
 
@@ -192,43 +223,53 @@ class Server:
         connection: Connection,
         share: Share,
     ) -> None:
+        seen = None if self._observer is None else _sighting(record, connection)
         try:
-            reply = await self._answer(record, connection)
+            reply = await self._answer(record, connection, seen)
             if reply is None:
                 self.counters.dropped += 1
+                if seen is not None:
+                    seen.outcome = DROPPED
                 return
             await channel.send(reply)
-        except Stalled as error:
-            _log.warning("%s: %s; closing the connection", connection.peer, error)
-            await trio.aclose_forcefully(channel)
-        except BadMessage as error:
-            _log.warning("%s does not speak RPC: %s; closing the connection", connection.peer, error)
+            if seen is not None:
+                seen.octets_out = sum(map(len, reply))
+        except (Stalled, BadMessage) as error:
+            _end(connection, error)
             await trio.aclose_forcefully(channel)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader knows as well
         except Exception:
             self.counters.faults += 1
-            _log.exception("a call of %s failed", connection.peer)
+            _fault("a call of %s failed", connection)
         finally:
             share.give_back()
+            if seen is not None:
+                self._ended(seen)
 
-    async def _answer(self, record: bytes, connection: Connection) -> list[Buffer] | None:
+    async def _answer(self, record: bytes, connection: Connection, seen: ObservedCall | None) -> list[Buffer] | None:
         """The reply to a record; None: drop it. Raises `BadMessage`."""
         try:
             call = parse_call_untrusted(record)
+            if seen is not None:
+                self._began(seen, call)
             outcome = await self._authenticate(call, connection)
             if outcome is None:
                 return None
             if isinstance(outcome, Answer):
                 self.counters.control += 1
+                if seen is not None:
+                    seen.control, seen.outcome = True, OK
                 return [encode_success(call.xid, outcome.verifier), outcome.body]
-            return await self._reply(call, outcome, connection)
+            if seen is not None:
+                seen.identity, seen.flavor = outcome.identity, outcome.identity.security
+            return await self._reply(call, outcome, connection, seen)
         except Refusal as refusal:
-            return [self._refusal(message_xid(record) or 0, refusal, NULL_AUTH, connection)]
+            return [self._refusal(message_xid(record) or 0, refusal, NULL_AUTH, connection, seen)]
         except BadMessage:
             raise
         except RpcError as error:  # a reply that cannot be protected must not leave at all (RFC 2203, 5.3.3.4)
-            _log.warning("%s: no reply: %s", connection.peer, error)
+            _log.warning("%s: no reply: %s", connection.peer, error, event="reply.unprotected", peer=connection.peer)
             return None
 
     async def _authenticate(self, call: ReceivedCall, connection: Connection) -> Session | Answer | None:
@@ -242,30 +283,40 @@ class Server:
             raise
         except Exception as error:
             self.counters.faults += 1
-            _log.exception("authenticating a call of %s failed", connection.peer)
+            _fault("authenticating a call of %s failed", connection)
             raise ServerFault("authentication failed") from error
 
-    async def _reply(self, call: ReceivedCall, session: Session, connection: Connection) -> list[Buffer] | None:
+    async def _reply(
+        self, call: ReceivedCall, session: Session, connection: Connection, seen: ObservedCall | None
+    ) -> list[Buffer] | None:
         """The reply to a verified call; None: there is none that could be protected. Raises `RpcError`."""
         try:
             try:
-                body = await session.protect(await self._execute(call, session, connection))
-                return [encode_success(call.xid, await session.verifier()), body]
+                body = await session.protect(await self._execute(call, session, connection, seen))
+                reply: list[Buffer] = [encode_success(call.xid, await session.verifier()), body]
+                if seen is not None:
+                    seen.outcome = OK
+                return reply
             except NotExecuted as refusal:
-                return [self._refusal(call.xid, refusal, await session.verifier(), connection)]
+                return [self._refusal(call.xid, refusal, await session.verifier(), connection, seen)]
         except RpcError:
             raise
         except Exception:
             self.counters.faults += 1
-            _log.exception("protecting a reply to %s failed", connection.peer)
+            _fault("protecting a reply to %s failed", connection)
             return None
         finally:
             session.finished()
 
-    def _refusal(self, xid: int, refusal: Refusal, verifier: opaque_auth, connection: Connection) -> bytes:
+    def _refusal(
+        self, xid: int, refusal: Refusal, verifier: opaque_auth, connection: Connection, seen: ObservedCall | None
+    ) -> bytes:
         """The one place where a refusal becomes a reply."""
         self.counters.refused += 1
-        _log.info("%s: %s", connection.peer, refusal)
+        status = refusal.wire_name
+        _log.info("%s: %s", connection.peer, refusal, event="call.refused", peer=connection.peer, status=status)
+        if seen is not None:
+            seen.outcome = status
         match refusal:
             case NotExecuted():
                 return encode_not_executed(xid, verifier, refusal)
@@ -273,9 +324,13 @@ class Server:
                 return encode_denied(xid, refusal)
         raise TypeError(f"{refusal!r} has no wire status")
 
-    async def _execute(self, received: ReceivedCall, session: Session, connection: Connection) -> Buffer:
+    async def _execute(
+        self, received: ReceivedCall, session: Session, connection: Connection, seen: ObservedCall | None
+    ) -> Buffer:
         """The encoded result. Raises `Refusal` and nothing else."""
         procedure, method = self._find(received)
+        if seen is not None:
+            seen.procedure = procedure.name
         call = Call(received.xid, procedure, session.identity, connection)
         try:
             if self._policy is not None:
@@ -289,7 +344,7 @@ class Server:
             if isinstance(error, Refusal) and not error.received:
                 raise
             self.counters.faults += 1
-            _log.exception("%s of %s failed", procedure.name, connection.peer)
+            _fault(f"{procedure.name} of %s failed", connection)
             raise ServerFault(f"{procedure.name} failed") from error
 
     def _find(self, call: ReceivedCall) -> tuple[xdr.Procedure[Any, Any], Callable[..., Awaitable[Any]]]:
@@ -303,6 +358,28 @@ class Server:
         if found is None:
             raise ProcedureUnavailable(f"program {call.program} has no procedure {call.procedure}")
         return found
+
+    # For those who look on
+
+    def _tell(self, kind: ConnectionEventKind, connection: Connection, reason: str = "") -> None:
+        if self._observer is not None:
+            self._observer.event(ConnectionEvent(kind, End.SERVER, connection.peer, trio.current_time(), reason))
+
+    def _began(self, seen: ObservedCall, call: ReceivedCall) -> None:
+        assert self._observer is not None
+        seen.xid, seen.program, seen.version, seen.number = call.xid, call.program, call.version, call.procedure
+        seen.flavor = flavor_name(call.credential.flavor)
+        seen.outcome = CANCELLED  # until it is known better
+        self._observer.call_began(seen)
+
+    def _ended(self, seen: ObservedCall) -> None:
+        assert self._observer is not None
+        if not seen.outcome:
+            return  # it was no call
+        if not seen.octets_out and seen.outcome not in (DROPPED, CANCELLED):
+            seen.outcome = UNSENT
+        seen.seconds = trio.current_time() - seen.began
+        self._observer.call_ended(seen)
 
 
 @asynccontextmanager
@@ -330,6 +407,20 @@ async def stopping_on_signals(
             nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+def _sighting(record: bytes, connection: Connection) -> ObservedCall:
+    """Of what may turn out to be a call."""
+    return ObservedCall(End.SERVER, connection.peer, 0, 0, 0, "other", trio.current_time(), octets_in=len(record))
+
+
+def _end(connection: Connection, error: Exception) -> None:
+    peer = connection.peer
+    _log.warning("%s: %s; closing the connection", peer, error, event="connection.ended", peer=peer, reason=str(error))
+
+
+def _fault(message: str, connection: Connection) -> None:
+    _log.exception(message, connection.peer, event="call.failed", peer=connection.peer)
 
 
 def _server_flavor(flavor: ServerFlavor) -> ServerFlavor:
