@@ -6,7 +6,7 @@ SHELL := /bin/sh
 
 PY := .venv/bin/python
 CODE := $(wildcard rpcgss transport xdr examples tests bench)
-X_FILES := $(sort $(wildcard rpcgss/*/*.x examples/*/*.x))
+X_FILES := $(sort $(wildcard rpcgss/*/*.x examples/*/*.x tests/gss/*.x))
 
 .PHONY: help
 help: ## List the targets
