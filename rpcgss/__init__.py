@@ -12,8 +12,9 @@ programs without trio and to be imported by themselves: `rpcgss.blocking` and `r
 from rpcgss.connect import connect_tcp, connect_unix
 from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
 from rpcgss.gss.context import GssIdentity
-from rpcgss.gss.errors import AcceptorUnusable
+from rpcgss.gss.errors import AcceptorUnusable, PrincipalRefused
 from rpcgss.gss.mechanism import GssapiAcceptor
+from rpcgss.gss.policy import Requirement, Requirements, Strength
 from rpcgss.gss.provider import KRB5, SPNEGO, Credentials, GssService
 from rpcgss.gss.server import GssServerFlavor
 from rpcgss.gss.store import ContextStore, DropPolicy, StoreEvent, StoreEventKind, StoreLimits
@@ -101,7 +102,10 @@ __all__ = [
     "Observers",
     "OutcomeUnknown",
     "Policy",
+    "PrincipalRefused",
     "Refusal",
+    "Requirement",
+    "Requirements",
     "RpcError",
     "Server",
     "ServerFlavor",
@@ -109,6 +113,7 @@ __all__ = [
     "StoreEvent",
     "StoreEventKind",
     "StoreLimits",
+    "Strength",
     "TicketClient",
     "TicketServer",
     "TicketStore",

@@ -40,6 +40,7 @@ IO_ALLOWED = (
     "rpcgss.rpc.server",
     "rpcgss.gss.guard",  # a queue before a security context
     "rpcgss.gss.context",  # waits for room in the window
+    "rpcgss.gss.admission",  # waits for the application's word, and for a principal's turn
     "rpcgss.gss.client",
     "rpcgss.gss.server",
     "rpcgss.reauth.client",

@@ -18,6 +18,8 @@ READING_ORDER: Final = (
     "bodies",
     "guard",
     "context",
+    "policy",
+    "admission",
     "store",
     "extension",
     "transmission",

@@ -2,7 +2,7 @@
 makes no difference to the messages that it protects."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
@@ -38,6 +38,7 @@ class GssIdentity(Identity):
     established     -- wall time (seconds since 1970) of the GSS exchange at the bottom of it
     application     -- what the application had put into the ticket; b"" else
     delegated       -- credentials that the initiator handed over; None: none
+    user            -- what the application made of the principal (`GssServerFlavor`, map_principal)
     """
 
     principal: str
@@ -49,6 +50,7 @@ class GssIdentity(Identity):
     established: float
     application: bytes = b""
     delegated: object | None = field(default=None, repr=False, compare=False)
+    user: object | None = field(default=None, compare=False)
 
     @property
     def security(self) -> str:
@@ -64,6 +66,7 @@ class Context:
     expiry    -- trio time after which no call is taken; None: never
     chain     -- 16 octets common to all contexts that follow from one GSS exchange; b"": not followed
     delegated -- credentials that the initiator handed over, for the application
+    user      -- what the application made of the initiator, once it is `mapped`
     """
 
     __slots__ = (
@@ -80,10 +83,12 @@ class Context:
         "guard",
         "handle",
         "initiator",
+        "mapped",
         "mechanism",
         "on_first_use",
         "origin",
         "protection",
+        "user",
         "window",
     )
 
@@ -122,6 +127,8 @@ class Context:
         self.on_first_use = on_first_use
         self.alive = True  # False once the store has let go of it; calls already admitted end all the same
         self.calls = 0  # admitted and not yet ended
+        self.user: object | None = None
+        self.mapped = False
         self._identities: dict[GssService, GssIdentity] = {}
 
     def expired(self, now: float) -> bool:
@@ -132,19 +139,23 @@ class Context:
         """Who is calling, for a call protected by `service`."""
         known = self._identities.get(service)
         if known is None:
-            known = self._identities[service] = GssIdentity(
-                flavor=RPCSEC_GSS,
-                principal=self.initiator.display,
-                name=self.initiator,
-                target=self.acceptor,
-                mechanism=self.mechanism,
-                service=service,
-                reauthenticated=self.origin is Origin.TICKET,
-                established=self.established,
-                application=self.application,
-                delegated=self.delegated,
-            )
+            known = self._identities[service] = replace(self.unmapped_identity(), service=service, user=self.user)
         return known
+
+    def unmapped_identity(self) -> GssIdentity:
+        """Who is going to call."""
+        return GssIdentity(
+            flavor=RPCSEC_GSS,
+            principal=self.initiator.display,
+            name=self.initiator,
+            target=self.acceptor,
+            mechanism=self.mechanism,
+            service=GssService.NONE,
+            reauthenticated=self.origin is Origin.TICKET,
+            established=self.established,
+            application=self.application,
+            delegated=self.delegated,
+        )
 
     def __repr__(self) -> str:
         return f"<Context {self.handle[:4].hex()}… of {self.initiator.display!r} by {self.origin.value}>"

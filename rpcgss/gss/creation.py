@@ -10,9 +10,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
+from rpcgss.gss.admission import PrincipalMap
 from rpcgss.gss.bodies import Credential, word
 from rpcgss.gss.context import RPCSEC_GSS, Context
-from rpcgss.gss.errors import GssError, SecurityError
+from rpcgss.gss.errors import GssError, PrincipalRefused, SecurityError
 from rpcgss.gss.extension import Establishment, Grant, ServerExtension, ServerHost
 from rpcgss.gss.gss_xdr import (
     GSS_S_COMPLETE,
@@ -68,6 +69,7 @@ class Creation:
     max_token       -- octets in a gss_token
     max_lifetime    -- seconds that a context lives at most, whatever the credential allows
     allow_anonymous -- take initiators that hide their name
+    principals      -- the application's word on who may come in
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Creation:
         max_token: int,
         max_lifetime: float | None,
         allow_anonymous: bool,
+        principals: PrincipalMap | None = None,
     ) -> None:
         self.counters: Final = CreationCounters()
         self._acceptor: Final = acceptor
@@ -87,6 +90,7 @@ class Creation:
         self._max_token: Final = max_token
         self._max_lifetime: Final = max_lifetime
         self._allow_anonymous: Final = allow_anonymous
+        self._principals: Final = principals
         self._making: OrderedDict[bytes, _Making] = OrderedDict()  # oldest first
 
     @property
@@ -177,6 +181,7 @@ class Creation:
             application=grant.application,
             delegated=security.delegated,
         )
+        await self._map(context)
         try:
             verifier = context.protection.mic(word(host.seq_window))
         except GssError:
@@ -192,6 +197,14 @@ class Creation:
             raise GssError(GSS_S_UNAUTHORIZED, 0, "a context without integrity protection")
         if GssFlag.ANON in security.flags and not self._allow_anonymous:
             raise GssError(GSS_S_UNAUTHORIZED, 0, "an anonymous initiator")
+
+    async def _map(self, context: Context) -> None:
+        if self._principals is None:
+            return
+        try:
+            await self._principals.map(context)
+        except PrincipalRefused as refusal:
+            raise GssError(GSS_S_UNAUTHORIZED, 0, str(refusal)) from refusal
 
     def _lifetime(self, security: SecurityContext) -> int | None:
         lifetimes = [security.lifetime, None if self._max_lifetime is None else int(self._max_lifetime)]

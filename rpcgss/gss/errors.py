@@ -41,5 +41,9 @@ class ProtectionUnavailable(SecurityError):
     """This context cannot protect a message as demanded: no encryption, or it is used up."""
 
 
+class PrincipalRefused(SecurityError):
+    """The application wants nothing to do with a principal; the text says why, to our own log and to nobody else."""
+
+
 class AcceptorUnusable(SecurityError):
     """The server's own credentials cannot be had; the text names the keytab and says what to do."""

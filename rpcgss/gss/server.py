@@ -9,7 +9,8 @@ verified, and whatever had to be awaited is looked at again afterwards: the cont
     MIC of the header                     CREDPROBLEM
     credential expired, keys used up      CTXPROBLEM
     number, now that it may be believed   the window moves
-    service not good enough here          AUTH_TOOWEAK
+    service not good enough here, or a
+    principal whom nobody wants           AUTH_TOOWEAK
     body                                  GARBAGE_ARGS, with a valid verifier
 """
 
@@ -20,10 +21,11 @@ from typing import Final
 
 import trio
 
+from rpcgss.gss.admission import MapPrincipal, PrincipalMap, Turns
 from rpcgss.gss.bodies import Credential, parse_credential_untrusted, protect, unprotect, word
 from rpcgss.gss.context import RPCSEC_GSS, Context
 from rpcgss.gss.creation import Creation, CreationCounters
-from rpcgss.gss.errors import ContextExpired, SecurityError
+from rpcgss.gss.errors import ContextExpired, PrincipalRefused, SecurityError
 from rpcgss.gss.extension import ServerExtension, ServerHost
 from rpcgss.gss.gss_xdr import MAXSEQ, rpc_gss_proc_t
 from rpcgss.gss.provider import Acceptor, GssFlag, GssService
@@ -73,6 +75,9 @@ class GssServerFlavor(ServerFlavor):
     worker       -- where GSS calls that may take long are run
     seq_window   -- the window to advertise; twice that is remembered, for calls that were overtaken
     max_token, max_lifetime, allow_anonymous -- see `Creation`
+    map_principal -- asked once for each context what the application makes of its initiator: `GssIdentity.user`, or
+                    `PrincipalRefused`; see `admission.MapPrincipal`
+    max_calls_per_principal -- under way at once; further ones wait for their turn. None: as many as the server takes
     """
 
     number = RPCSEC_GSS
@@ -89,6 +94,8 @@ class GssServerFlavor(ServerFlavor):
         max_token: int = MAX_TOKEN,
         max_lifetime: float | None = None,
         allow_anonymous: bool = False,
+        map_principal: MapPrincipal | None = None,
+        max_calls_per_principal: int | None = None,
         clock: Callable[[], float] = trio.current_time,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -100,6 +107,8 @@ class GssServerFlavor(ServerFlavor):
         self._extension: Final = extension
         self._worker: Final = worker or ThreadWorker()
         self._clock: Final = clock
+        self._principals: Final = None if map_principal is None else PrincipalMap(map_principal)
+        self._turns: Final = None if max_calls_per_principal is None else Turns(max_calls_per_principal)
         host = ServerHost(
             store=self.store,
             seq_window=seq_window,
@@ -118,6 +127,7 @@ class GssServerFlavor(ServerFlavor):
             max_token=max_token,
             max_lifetime=max_lifetime,
             allow_anonymous=allow_anonymous,
+            principals=self._principals,
         )
 
     def sources(self) -> Iterable[Source]:
@@ -163,9 +173,24 @@ class GssServerFlavor(ServerFlavor):
         service = GssService(credential.service)
         if service not in self._services:
             self.counters.too_weak += 1
-            raise AuthRefused(auth_stat.AUTH_TOOWEAK, f"{service.name.lower()} is not enough here")
+            weak = f"{service.name.lower()} of {context.initiator.display!r} is not enough here"
+            raise AuthRefused(auth_stat.AUTH_TOOWEAK, weak)
+        if self._principals is not None and not context.mapped:
+            await self._map(context, self._principals)
+        if self._turns is not None:
+            await self._turns.take(context.initiator.exported)
         self.counters.calls += 1
-        return GssSession(context, service, credential.seq_num, self._worker, self.counters)
+        return GssSession(context, service, credential.seq_num, self._worker, self.counters, self._turns)
+
+    async def _map(self, context: Context, principals: PrincipalMap) -> None:
+        """A context by ticket is used for the first time."""
+        try:
+            await principals.map(context)
+        except PrincipalRefused as refusal:
+            self.store.drop(context.handle, self._clock())
+            raise AuthRefused(auth_stat.AUTH_TOOWEAK, str(refusal)) from refusal
+        if not context.alive:
+            raise AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
 
     async def _destroy(self, call: ReceivedCall, credential: Credential) -> Answer | None:
         """DESTROY (5.4): header and number must be valid. There are no arguments, so what stands in their place
@@ -240,10 +265,16 @@ class GssSession(Session):
     """One call under a context. It keeps the context's keys for its reply, whatever happens to the context
     meanwhile."""
 
-    __slots__ = ("_counters", "_ended", "_seq_num", "_service", "_worker", "context")
+    __slots__ = ("_counters", "_ended", "_seq_num", "_service", "_turns", "_worker", "context")
 
     def __init__(
-        self, context: Context, service: GssService, seq_num: int, worker: Worker, counters: GssServerCounters
+        self,
+        context: Context,
+        service: GssService,
+        seq_num: int,
+        worker: Worker,
+        counters: GssServerCounters,
+        turns: Turns | None = None,
     ) -> None:
         self.identity = context.identity(service)
         self.context: Final = context
@@ -251,6 +282,7 @@ class GssSession(Session):
         self._seq_num: Final = seq_num
         self._worker: Final = worker
         self._counters: Final = counters
+        self._turns: Final = turns
         self._ended = False
         context.calls += 1
 
@@ -284,6 +316,8 @@ class GssSession(Session):
         if not self._ended:
             self._ended = True
             self.context.calls -= 1
+            if self._turns is not None:
+                self._turns.give_back(self.context.initiator.exported)
 
 
 _SERVICES: Final = frozenset(GssService)

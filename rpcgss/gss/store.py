@@ -9,7 +9,7 @@ import heapq
 import random
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, Final
@@ -64,6 +64,7 @@ class StoreLimits:
     """How much strangers and friends can make a store hold.
 
     established, unconfirmed, making -- contexts in each pool
+    per_principal      -- established contexts of one initiator
     per_chain          -- unconfirmed contexts that follow from one GSS exchange
     unconfirmed_life, making_life -- seconds that an unused context, or an unfinished exchange, is kept
     """
@@ -71,6 +72,7 @@ class StoreLimits:
     established: int = 16384
     unconfirmed: int = 16384
     making: int = 1024
+    per_principal: int = 1024
     per_chain: int = 64
     unconfirmed_life: float = 60.0
     making_life: float = 60.0
@@ -115,6 +117,7 @@ class ContextStore:
         self.counters: Final = StoreCounters()
         self.events: Final[Listeners[StoreEvent]] = Listeners()
         self._established: OrderedDict[bytes, Context] = OrderedDict()  # least recently used first
+        self._principals: Final[dict[bytes, OrderedDict[bytes, Context]]] = {}  # the same, by initiator
         self._unconfirmed: Final = _Unconfirmed()
         self._expiries: list[tuple[float, bytes]] = []  # a heap; entries of contexts long gone are skipped
 
@@ -123,7 +126,7 @@ class ContextStore:
         return secrets.token_bytes(HANDLE_OCTETS)
 
     def add(self, context: Context, now: float) -> None:
-        """Take an established context; a full pool loses its oldest idle one."""
+        """Take an established context; a full pool loses its oldest idle one, a principal who has enough his own."""
         self._put_established(context, now)
         self.counters.established_by_exchange += 1
         self._tell(StoreEventKind.ESTABLISHED, context, now)
@@ -150,6 +153,7 @@ class ContextStore:
         """A call with a valid MIC came: it is the most recently used, and confirmed if it was not."""
         if context.handle in self._established:
             self._established.move_to_end(context.handle)
+            self._principals[context.initiator.exported].move_to_end(context.handle)
             return
         if not context.alive:
             return
@@ -210,18 +214,18 @@ class ContextStore:
 
     def _put_established(self, context: Context, now: float) -> None:
         self._sweep(now)
-        if len(self._established) >= self.limits.established:
-            self._let_go(self._oldest_idle(), StoreEventKind.EVICTED, now)
+        own = self._principals.get(context.initiator.exported, _NOTHING)
+        if len(own) >= self.limits.per_principal:
+            self._let_go(_oldest_idle(own), StoreEventKind.EVICTED, now)
+        elif len(self._established) >= self.limits.established:
+            self._let_go(_oldest_idle(self._established), StoreEventKind.EVICTED, now)
         self._established[context.handle] = context
+        self._principals.setdefault(context.initiator.exported, OrderedDict())[context.handle] = context
         if context.expiry is not None:
             heapq.heappush(self._expiries, (context.expiry, context.handle))
             if len(self._expiries) > 2 * self.limits.established:
                 self._expiries = [entry for entry in self._expiries if entry[1] in self._established]
                 heapq.heapify(self._expiries)
-
-    def _oldest_idle(self) -> Context:
-        idle = (context for context in self._established.values() if not context.calls)
-        return next(idle, None) or next(iter(self._established.values()))
 
     def _sweep(self, now: float) -> None:
         while self._expiries and self._expiries[0][0] <= now:
@@ -238,6 +242,8 @@ class ContextStore:
         context.alive = False
         if self._established.pop(context.handle, None) is None:
             self._unconfirmed.remove(context)
+        else:
+            self._forget_of_principal(context)
         match kind:
             case StoreEventKind.DROPPED:
                 self.counters.dropped += 1
@@ -249,9 +255,25 @@ class ContextStore:
                 self.counters.destroyed += 1
         self._tell(kind, context, now)
 
+    def _forget_of_principal(self, context: Context) -> None:
+        principal = context.initiator.exported
+        own = self._principals[principal]
+        del own[context.handle]
+        if not own:
+            del self._principals[principal]
+
     def _tell(self, kind: StoreEventKind, context: Context, now: float) -> None:
         if self.events:
             self.events.tell(StoreEvent(kind, context, now))
+
+
+_NOTHING: Final[Mapping[bytes, Context]] = {}
+
+
+def _oldest_idle(pool: Mapping[bytes, Context]) -> Context:
+    """Least recently used of those without calls, or of all."""
+    idle = (context for context in pool.values() if not context.calls)
+    return next(idle, None) or next(iter(pool.values()))
 
 
 class _Unconfirmed:
