@@ -10,8 +10,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import secrets
-import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Final
 
 from rpcgss.reauth.errors import KeyringError
 from rpcgss.reauth.keyset import DEFAULT_LIFE, MAX_DOCUMENT, KeyKeeper, KeySet, first_keys, parse_document
+from rpcgss.reauth.private import read_private, write_private
 
 logger = logging.getLogger(__name__)
 
@@ -100,79 +99,12 @@ def _file_state(path: Path) -> tuple[int, ...] | None:
 
 
 def _load(path: Path) -> KeySet:
-    return parse_document(_read_private(path), f"keyring {path}")
-
-
-def _read_private(path: Path) -> bytes:
-    """The file's octets, if nobody but its owner may touch it. The checks are made on the file that was opened."""
-    try:
-        # Without O_NONBLOCK, a FIFO put there would hang the server.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            _demand_private(path, os.fstat(descriptor))
-            return os.read(descriptor, MAX_DOCUMENT)
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
-        raise KeyringError(f"there is no keyring at {path}: create it first (Keyring.create)") from None
-    except OSError as error:
-        raise KeyringError(f"cannot read keyring {path}: {error.strerror}") from error
-
-
-def _demand_private(path: Path, found: os.stat_result) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise KeyringError(f"keyring {path} is not a regular file")
-    if found.st_mode & 0o077:
-        mode = stat.S_IMODE(found.st_mode)
-        raise KeyringError(f"keyring {path} has mode {mode:04o}, so others may have read it: chmod 600, and rotate it")
-    if os.geteuid() != 0 and found.st_uid not in (0, os.geteuid()):
-        raise KeyringError(f"keyring {path} belongs to somebody else (uid {found.st_uid})")
-    if found.st_size > MAX_DOCUMENT:
-        raise KeyringError(f"keyring {path} is larger than {MAX_DOCUMENT} octets")
+    octets = read_private(path, "keyring", MAX_DOCUMENT, missing="create it first (rpcgss keys new)")
+    return parse_document(octets, f"keyring {path}")
 
 
 def _write(path: Path, keys: KeySet, *, overwrite: bool) -> None:
-    """Put `keys` at `path` in one step that survives a crash; KeyringError leaves what was there."""
-    target = Path(os.path.realpath(path))  # a symbolic link stays one
-    scratch = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-    try:
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with open(descriptor, "wb") as file:
-                file.write(keys.document())
-                file.flush()
-                if overwrite:
-                    _keep_owner(target, descriptor)
-                os.fsync(descriptor)
-            if overwrite:
-                os.replace(scratch, target)
-            else:
-                os.link(scratch, target)  # fails if anything is there
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(scratch)
-        _sync_directory(target.parent)
-    except FileExistsError:
-        raise KeyringError(
-            f"{path} exists already and is not overwritten: every ticket under it would be lost"
-        ) from None
-    except OSError as error:
-        raise KeyringError(f"cannot write keyring {path}: {error.strerror}") from error
-
-
-def _keep_owner(target: Path, descriptor: int) -> None:
-    """A rotation by root must not take the keyring away from the server's own user."""
-    old = os.stat(target)
-    if os.geteuid() == 0:
-        os.fchown(descriptor, old.st_uid, old.st_gid)
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_private(path, keys.document(), "keyring", overwrite=overwrite)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,274 @@
+"""The keyring in etcd, for fleets: one change reaches every server within moments.
+
+What lies in etcd is sealed under a key of the fleet's own, a file of mode 0600 on each host, so that who can read etcd,
+its backups or its traffic holds nothing:
+
+    "rpcgss sealed keyring 1\\n" || nonce (12 octets) || AES-256-GCM(serial (8 octets, big-endian) || document)
+
+with the first line and the name of the etcd key as associated data; `keyset` says what the document is. The serial
+grows with each change: who can write to etcd, but does not hold the sealing key, can delete the keyring or bring an old
+one back, and a running server takes neither. (A server that starts then believes the old one, unless it has a copy.)
+
+How it works: a thread reads the value, then watches it through etcd's JSON gateway (v3) and reads it again whenever it
+changed, was silent for a while, or the connection broke. While etcd is away, the last keys stay in use; `problem` and
+the log say so. A changed value is put there by a transaction that fails if somebody else's change came first.
+"""
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from rpcgss.reauth.errors import KeyringError
+from rpcgss.reauth.etcd_gateway import ANSWER_SECONDS, Etcd, Gateway, Stored
+from rpcgss.reauth.keys import KEY_LENGTH
+from rpcgss.reauth.keyset import DEFAULT_LIFE, MAX_DOCUMENT, KeyKeeper, KeySet, first_keys, parse_document
+from rpcgss.reauth.private import read_private, write_private
+
+MAGIC: Final = b"rpcgss sealed keyring 1\n"
+SEALING_KEY: Final = b"rpcgss sealing key 1\n"
+NONCE_LENGTH: Final = 12
+MAX_SEALED: Final = MAX_DOCUMENT + 256
+
+FIRST_RETRY: Final = 0.5
+LONGEST_RETRY: Final = 15.0
+CHANGES: Final = 8
+"""How often a change is tried anew because another one came first."""
+
+__all__ = ["Etcd", "EtcdKeyring", "create_sealing_key"]
+
+logger = logging.getLogger(__name__)
+
+
+class EtcdKeyring(KeyKeeper):
+    """The keyring `name` in etcd, sealed under the key in the file `sealing_key`.
+
+    copy    -- a file that keeps the last keyring, still sealed, so that a server starts while etcd is away
+    problem -- why the present keys may be old, or None
+    events  -- called, from a thread of the keyring's, whenever the keys or the problem have changed
+
+    Raises KeyringError if there is no such keyring, it does not open, or etcd (and a copy) cannot be had: a server must
+    not start then. Call `close` when done.
+    """
+
+    def __init__(
+        self,
+        etcd: Etcd,
+        name: str,
+        sealing_key: str | os.PathLike[str],
+        *,
+        copy: str | os.PathLike[str] | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__(f"keyring {name!r} in etcd", wall_clock)
+        self.problem: str | None = None
+        self.events: Final[list[Callable[[], None]]] = []
+        self._etcd: Final = etcd
+        self._etcd_key: Final = name
+        self._seal: Final = _Seal(Path(sealing_key), name)
+        self._copy: Final = None if copy is None else Path(copy).absolute()
+        self._gateway = Gateway(etcd, name)
+        self._closing = threading.Event()
+        self._taking = threading.Lock()
+        self._serial = 0
+        try:
+            self._present = self._first()
+        except BaseException:
+            self._gateway.close()
+            raise
+        self._begin_to_follow()
+
+    @classmethod
+    def create(
+        cls,
+        etcd: Etcd,
+        name: str,
+        sealing_key: str | os.PathLike[str],
+        *,
+        scope: str = "default",
+        longest_life: int = DEFAULT_LIFE,
+        copy: str | os.PathLike[str] | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> "EtcdKeyring":
+        """Put a new keyring with one fresh key there. Raises KeyringError if there is one already."""
+        where = f"keyring {name!r} in etcd"
+        keys = first_keys(scope, longest_life, wall_clock).check(where)
+        sealed = _Seal(Path(sealing_key), name).close(1, keys)
+        gateway = Gateway(etcd, name)
+        try:
+            if not gateway.replace(0, sealed):
+                raise KeyringError(
+                    f"{where} exists already and is not overwritten: every ticket under it would be lost"
+                )
+        finally:
+            gateway.close()
+        return cls(etcd, name, sealing_key, copy=copy, wall_clock=wall_clock)
+
+    def keys(self) -> KeySet:
+        """The present keys. Never waits for etcd."""
+        if self._process != os.getpid():  # a forked child: threads, locks and connections are its parent's
+            self._gateway = Gateway(self._etcd, self._etcd_key)
+            self._closing = threading.Event()
+            self._taking = threading.Lock()
+            self._begin_to_follow()
+        return self._present
+
+    def close(self) -> None:
+        """Follow no more; the keys stay as they are. Idempotent."""
+        self._closing.set()
+        self._gateway.interrupt()
+        self._follower.join(ANSWER_SECONDS)
+        self._gateway.close()
+
+    def _change(self, change: Callable[[KeySet], KeySet]) -> KeySet:
+        for _ in range(CHANGES):
+            stored = self._gateway.read()
+            self._take(stored)
+            if stored.octets is None:
+                raise KeyringError(f"{self.name} is gone: create it again (rpcgss keys new)")
+            serial, old = self._seal.open(stored.octets)
+            changed = change(old).check(self.name)
+            # Beyond what this process has seen, too: its fellows have, and would not take an older one.
+            sealed = self._seal.close(max(serial, self._serial) + 1, changed)
+            if self._gateway.replace(stored.mod_revision, sealed):
+                self._take(self._gateway.read())
+                return changed
+        raise KeyringError(f"{self.name} is being changed by many others: try again")
+
+    def _first(self) -> KeySet:
+        try:
+            stored = self._gateway.read()
+        except KeyringError as error:
+            if self._copy is None or not self._copy.exists():
+                raise
+            octets = read_private(self._copy, "copy of a keyring", MAX_SEALED, missing="start while etcd is there")
+            self._serial, keys = self._seal.open(octets)
+            self._trouble(f"{error}; taking the copy at {self._copy}")
+            return keys
+        if stored.octets is None:
+            raise KeyringError(f"there is no {self.name}: create it first (rpcgss keys new)")
+        self._serial, keys = self._seal.open(stored.octets)
+        self._keep_copy(stored.octets)
+        return keys
+
+    def _begin_to_follow(self) -> None:
+        self._process = os.getpid()
+        self._follower = threading.Thread(target=self._follow, name=self.name, daemon=True)
+        self._follower.start()
+
+    def _follow(self) -> None:
+        failures = 0
+        while not self._closing.is_set():
+            try:
+                stored = self._gateway.read()
+                self._take(stored)
+                self._gateway.wait_for_change(stored.revision)
+                failures = 0
+            except KeyringError as error:
+                if self._closing.is_set():
+                    return
+                self._trouble(str(error))
+                failures += 1
+                longest = min(FIRST_RETRY * 2.0 ** min(failures, 16), LONGEST_RETRY)
+                self._closing.wait(longest * (0.5 + secrets.randbelow(1000) / 2000))
+
+    def _take(self, stored: Stored) -> None:
+        """Take over what is in etcd, if it is newer than what is here and good."""
+        if stored.octets is None:
+            self._trouble(f"{self.name} is gone")
+            return
+        try:
+            serial, keys = self._seal.open(stored.octets)
+        except KeyringError as error:
+            self._trouble(str(error))
+            return
+        with self._taking:
+            older, newer = serial < self._serial, serial > self._serial
+            if newer:
+                self._serial, self._present = serial, keys
+        if older:
+            self._trouble(f"{self.name} is older than the one seen before; rotate it, or start all servers anew")
+            return
+        solved, self.problem = self.problem is not None, None
+        if newer:
+            logger.info("%s read again: %d keys", self.name, len(keys.keys))
+            self._keep_copy(stored.octets)
+        elif solved:
+            logger.info("%s is there again", self.name)
+        if newer or solved:
+            self._tell()
+
+    def _trouble(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            logger.warning("%s; the keys read before stay in use", problem)
+            self._tell()
+
+    def _tell(self) -> None:
+        for event in self.events:
+            event()
+
+    def _keep_copy(self, octets: bytes) -> None:
+        if self._copy is not None:
+            try:
+                write_private(self._copy, octets, "copy of a keyring", overwrite=True)
+            except KeyringError as error:
+                logger.warning("%s", error)
+
+    def __repr__(self) -> str:
+        return f"EtcdKeyring({self.name!r})"
+
+
+def create_sealing_key(path: str | os.PathLike[str]) -> None:
+    """Make the file that `EtcdKeyring` wants as `sealing_key`; copy it to each host of the fleet, as one would a
+    keytab. Raises KeyringError if anything exists there."""
+    octets = SEALING_KEY + secrets.token_hex(KEY_LENGTH).encode() + b"\n"
+    write_private(Path(path), octets, "sealing key", overwrite=False)
+
+
+class _Seal:
+    """Opens and closes what lies in etcd."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._where: Final = f"keyring {name!r} in etcd"
+        self._cipher: Final = AESGCM(_read_sealing_key(path))
+        self._associated: Final = MAGIC + name.encode()
+
+    def close(self, serial: int, keys: KeySet) -> bytes:
+        nonce = secrets.token_bytes(NONCE_LENGTH)
+        document = keys.document()
+        if len(document) > MAX_DOCUMENT:
+            raise KeyringError(f"{self._where} would be larger than {MAX_DOCUMENT} octets")
+        return MAGIC + nonce + self._cipher.encrypt(nonce, serial.to_bytes(8) + document, self._associated)
+
+    def open(self, octets: bytes) -> tuple[int, KeySet]:
+        """Serial and keys. Raises KeyringError."""
+        if not octets.startswith(MAGIC) or not len(MAGIC) + NONCE_LENGTH < len(octets) <= MAX_SEALED:
+            raise KeyringError(f"{self._where}: that is no sealed keyring")
+        rest = octets[len(MAGIC) :]
+        try:
+            plain = self._cipher.decrypt(rest[:NONCE_LENGTH], rest[NONCE_LENGTH:], self._associated)
+        except InvalidTag:
+            raise KeyringError(
+                f"{self._where} does not open: it was sealed under another key, for another name, or is damaged"
+            ) from None
+        return int.from_bytes(plain[:8]), parse_document(plain[8:], self._where)
+
+
+def _read_sealing_key(path: Path) -> bytes:
+    octets = read_private(path, "sealing key", 1024, missing="make it with rpcgss keys seal-key, or copy the fleet's")
+    head, _, rest = octets.partition(b"\n")
+    try:
+        key = bytes.fromhex(rest.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if head + b"\n" != SEALING_KEY or len(key) != KEY_LENGTH:
+        raise KeyringError(f"{path} is no sealing key")
+    return key
