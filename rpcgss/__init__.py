@@ -37,6 +37,7 @@ from rpcgss.rpc import (
     CallTimedOut,
     Client,
     ClientFlavor,
+    ClientTls,
     ConnectionEvent,
     ConnectionEventKind,
     ConnectionLost,
@@ -52,12 +53,16 @@ from rpcgss.rpc import (
     RpcError,
     Server,
     ServerFlavor,
+    ServerTls,
+    TlsFailed,
     UnixIdentity,
     User,
+    client_tls,
     open_client,
+    server_tls,
     stopping_on_signals,
 )
-from transport import listen_tcp, listen_unix
+from transport import TlsSession, listen_tcp, listen_unix
 
 READING_ORDER = ("rpc", "gss", "reauth", "connect", "loop", "blocking", "asyncio", "cli")
 
@@ -79,6 +84,7 @@ __all__ = [
     "ClientEvent",
     "ClientEventKind",
     "ClientFlavor",
+    "ClientTls",
     "ConnectionEvent",
     "ConnectionEventKind",
     "ConnectionLost",
@@ -109,6 +115,7 @@ __all__ = [
     "RpcError",
     "Server",
     "ServerFlavor",
+    "ServerTls",
     "SqliteTicketStore",
     "StoreEvent",
     "StoreEventKind",
@@ -118,12 +125,16 @@ __all__ = [
     "TicketServer",
     "TicketStore",
     "TicketStoreError",
+    "TlsFailed",
+    "TlsSession",
     "UnixIdentity",
     "User",
+    "client_tls",
     "connect_tcp",
     "connect_unix",
     "listen_tcp",
     "listen_unix",
     "open_client",
+    "server_tls",
     "stopping_on_signals",
 ]

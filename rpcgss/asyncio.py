@@ -28,7 +28,7 @@ from rpcgss.rpc import client as rpc
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import ClientCounters
 from rpcgss.rpc.server import DRAIN_SECONDS, Call, Server
-from transport import listen_tcp, listen_unix
+from transport import TlsSession, listen_tcp, listen_unix
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -56,6 +56,11 @@ class Client:
     def flavor(self) -> ClientFlavor:
         """What calls are authenticated with."""
         return self._client.flavor
+
+    @property
+    def tls(self) -> TlsSession | None:
+        """See `rpcgss.Client.tls`."""
+        return self._client.tls
 
     @property
     def outstanding(self) -> int:

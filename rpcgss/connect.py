@@ -9,6 +9,7 @@ import xdr
 from rpcgss.rpc.client import DEFAULT_TIMEOUT, Client, open_client
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.observe import Observer
+from rpcgss.rpc.tls import ClientTls, open_with_tls
 from transport import MAX_RECORD, open_tcp, open_unix
 
 
@@ -21,6 +22,7 @@ def connect_tcp(
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
     max_record: int = MAX_RECORD,
     observer: Observer | None = None,
+    tls: ClientTls | None = None,
 ) -> AbstractAsyncContextManager[Client]:
     """A client of the server at `host` and `port`, for use in ``async with``; see `open_client`.
 
@@ -28,8 +30,11 @@ def connect_tcp(
     non_idempotent -- procedures that must not be sent twice
     max_record     -- octets that a reply may have
     observer       -- see `Observer`
+    tls            -- over TLS (RFC 9289), on each connection that is made, as `client_tls` says; None: in plaintext
     """
     connect = partial(open_tcp, host, port, max_record=max_record)
+    if tls is not None:
+        connect = partial(open_with_tls, connect, host, tls)
     return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent, observer=observer)
 
 

@@ -32,8 +32,10 @@ KEEPERS = {"gssapi": ("rpcgss.gss.mechanism",)}
 # Protocol code gets octets and the time of day handed in. Who may wait, and so may know of trio and sockets:
 IO_MODULES = ("trio", "asyncio", "select", "selectors", "socket", "ssl")
 IO_ALLOWED = (
+    "transport.tls",  # a stream round a stream
     "rpcgss.rpc.work",  # runs what blocks in threads
     "rpcgss.rpc.pending",  # a mailbox, and whoever waits before it
+    "rpcgss.rpc.tls",  # contexts, and the first exchange of a connection
     "rpcgss.rpc.link",
     "rpcgss.rpc.client",
     "rpcgss.rpc.places",  # a queue of connections before the calls they may make
@@ -153,7 +155,7 @@ def _complaints(module: str, target: str, order: list[str], above: set[str]) -> 
 
 def _may_wait(module: str, order: list[str]) -> bool:
     if _within(module, "transport"):
-        return IO_BEGINS in order and order.index(module) >= order.index(IO_BEGINS)
+        return module in IO_ALLOWED or (IO_BEGINS in order and order.index(module) >= order.index(IO_BEGINS))
     # What lies directly in rpcgss is the façade, which opens sockets for its users.
     layered = any(_within(module, f"rpcgss.{layer}") for layer in DEFAULT_ORDERS["rpcgss"])
     facade = _within(module, "rpcgss") and not layered

@@ -15,3 +15,7 @@ class RecordTooLarge(TransportError):
 
 class TooManyFragments(TransportError):
     """A record comes in more pieces than this end takes."""
+
+
+class TlsError(TransportError):
+    """There is no TLS session: the handshake failed, or something else came in its stead."""

@@ -17,6 +17,7 @@ import logging
 import math
 import os
 import socket
+import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +25,9 @@ from typing import Final, TypeAlias
 
 import trio
 
+from transport.errors import TlsError
 from transport.record import MAX_FRAGMENTS, MAX_RECORD, Buffer, RecordReader, record_header
+from transport.tls import TlsSession, TlsStream
 
 RECEIVE_OCTETS: Final = 256 * 1024
 JOIN_OCTETS: Final = 64 * 1024
@@ -73,6 +76,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
     origin        -- of accepted connections: who is there
     last_received -- trio time of the last octets that came; of the channel's making, before any
     send_seconds  -- how long the sending of one record may take, once it is its turn; may be changed at any time
+    tls           -- what `start_tls` has agreed on with the peer; None: it has not been called
     """
 
     reliable: Final = True
@@ -90,8 +94,10 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self.origin: Final = origin
         self.last_received = trio.current_time()
         self.send_seconds = math.inf
-        self._stream: Final = stream
+        self.tls: TlsSession | None = None
+        self._stream: trio.abc.Stream = stream
         self._socket: Final = stream.socket if isinstance(stream, trio.SocketStream) else None
+        self._secure: TlsStream | None = None
         self._reader: Final = RecordReader(max_record=max_record, max_fragments=max_fragments)
         self._turn: Final = trio.Semaphore(1, max_value=1)  # to send; unlike a lock's, its owner may change
         self._in_a_row = 0
@@ -128,6 +134,8 @@ class StreamChannel(trio.abc.Channel[bytes]):
         if self._socket is None:
             await self._send_to_stream(pieces)
         else:
+            if self._secure is not None:
+                pieces = self._encrypt(self._secure, pieces)
             await self._send_to_socket(self._socket, [memoryview(piece).cast("B") for piece in pieces if len(piece)])
 
     async def receive(self) -> bytes:
@@ -162,6 +170,38 @@ class StreamChannel(trio.abc.Channel[bytes]):
             raise trio.WouldBlock
         return record
 
+    async def start_tls(
+        self,
+        context: ssl.SSLContext,
+        alpn: str,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        certificate: bytes | None = None,
+        seconds: float = math.inf,
+    ) -> TlsSession:
+        """From now on, records go over TLS; see `TlsStream`. To be called while nobody sends or receives.
+
+        Raises `TlsError` if there is no such session `seconds` from now, and of octets that came before it was asked
+        for: they were not protected, and must not be taken for what was. Then, or cancelled: the channel is closed.
+        """
+        self._check_usable()
+        try:
+            if self._socket is not None and self._socket.family == socket.AF_UNIX:
+                raise TlsError("TLS is for TCP, not for Unix sockets")
+            if self._reader.mid_record:
+                raise TlsError("the peer sent more in plaintext when TLS was to begin")
+            stream = TlsStream(self._stream, context, server_side=server_side, server_hostname=server_hostname)
+            with trio.move_on_after(seconds):
+                self.tls = await stream.do_handshake(alpn, certificate)
+            if self.tls is None:
+                raise TlsError(f"no TLS handshake within {seconds:g} s")
+        except BaseException:
+            await trio.aclose_forcefully(self)
+            raise
+        self._stream = self._secure = stream
+        return self.tls
+
     async def send_eof(self) -> None:
         """Say that nothing more will be sent; receiving goes on. Raises as `send` does."""
         async with self._turn:
@@ -172,6 +212,8 @@ class StreamChannel(trio.abc.Channel[bytes]):
     async def aclose(self) -> None:
         """Close. Whoever sends or receives gets `trio.ClosedResourceError`. Cancelled: it is closed all the same."""
         self._closed = True
+        if self._secure is not None and not self._turn.value:
+            self._secure.say_no_goodbye()
         await self._stream.aclose()
 
     def _check_usable(self) -> None:
@@ -179,6 +221,13 @@ class StreamChannel(trio.abc.Channel[bytes]):
             raise trio.ClosedResourceError("this channel is closed")
         if self._broken:
             raise trio.BrokenResourceError("an earlier record did not get out")
+
+    def _encrypt(self, secure: TlsStream, pieces: list[Buffer]) -> list[Buffer]:
+        try:
+            return [*secure.encrypt(pieces)]
+        except BaseException:
+            self._turn.release()
+            raise
 
     async def _receive_some(self) -> bytes | bytearray:
         if self._closed:
@@ -279,6 +328,8 @@ class StreamChannel(trio.abc.Channel[bytes]):
 
     async def _give_up(self) -> None:
         self._broken = True
+        if self._secure is not None:
+            self._secure.say_no_goodbye()
         await trio.aclose_forcefully(self._stream)
 
 

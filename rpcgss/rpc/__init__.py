@@ -24,6 +24,7 @@ from rpcgss.rpc.errors import (
     RpcError,
     RpcMismatch,
     ServerFault,
+    TlsFailed,
 )
 from rpcgss.rpc.flavors import (
     AcceptNone,
@@ -50,6 +51,7 @@ from rpcgss.rpc.observe import (
     Source,
 )
 from rpcgss.rpc.server import Call, Policy, Server, ServerCounters, stopping_on_signals
+from rpcgss.rpc.tls import ClientTls, ServerTls, client_tls, server_tls
 
 READING_ORDER = (
     "rpc_xdr",
@@ -59,6 +61,7 @@ READING_ORDER = (
     "observe",
     "work",
     "flavors",
+    "tls",
     "pending",
     "link",
     "conversation",
@@ -85,6 +88,7 @@ __all__ = [
     "Client",
     "ClientCounters",
     "ClientFlavor",
+    "ClientTls",
     "Connection",
     "ConnectionEvent",
     "ConnectionEventKind",
@@ -111,9 +115,13 @@ __all__ = [
     "ServerCounters",
     "ServerFault",
     "ServerFlavor",
+    "ServerTls",
     "Source",
+    "TlsFailed",
     "UnixIdentity",
     "User",
+    "client_tls",
     "open_client",
+    "server_tls",
     "stopping_on_signals",
 ]

@@ -21,6 +21,7 @@ from rpcgss.rpc.link import BackOff, ClientCounters, Connect, Connector
 from rpcgss.rpc.messages import CallHeader
 from rpcgss.rpc.observe import OK, End, ObservedCall, Observer, Observers, Source, outcome_of
 from rpcgss.rpc.pending import PendingCalls
+from transport import TlsSession
 from xdr import Buffer
 
 A = TypeVar("A")
@@ -120,6 +121,11 @@ class Client:
         if observer is not None:
             observer.attached(self._source)
             self._attach(flavor)
+
+    @property
+    def tls(self) -> TlsSession | None:
+        """What TLS protects the present connection with; None: it does not, or there is none at present."""
+        return self._connector.tls
 
     @property
     def outstanding(self) -> int:

@@ -16,6 +16,7 @@ from rpcgss.rpc.errors import (
     ProgramUnavailable,
     Refusal,
     ServerFault,
+    TlsFailed,
 )
 from rpcgss.rpc.flavors import ClientFlavor, Transmission
 from rpcgss.rpc.link import ChannelLink, ClientCounters, Connector
@@ -120,7 +121,7 @@ class Conversation:
                 case BadReply():
                     raise mail
                 case _:  # LOST
-                    if not self._idempotent:
+                    if not self._idempotent and not link.refused:
                         raise OutcomeUnknown(f"{self._name}: {link.trouble}; the call may have been executed")
                     self._leave(link)
                     return None
@@ -158,6 +159,8 @@ class Conversation:
 
     def _leave(self, link: ChannelLink) -> None:
         """Get ready for the next connection: replies on this one, and word of its loss, are of no more use."""
+        if link.refused:
+            raise TlsFailed(link.trouble)
         self._faults += link.faulty
         if self._faults >= MAX_FAULTS:
             raise BadReply(f"{self._name}: {link.trouble}")

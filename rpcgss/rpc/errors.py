@@ -44,6 +44,11 @@ class AuthenticationFailed(CallFailed):
     """The client could not make the credentials that it was told to use; the text says what to do."""
 
 
+class TlsFailed(AuthenticationFailed):
+    """There is no TLS session such as the client was told to demand: the server does not offer TLS, or the handshake
+    failed (RFC 9289, 4.1). Calls were not executed."""
+
+
 class BadVerifier(RpcError):
     """A reply whose verifier does not fit: not the server's answer to this transmission. Never reaches a caller."""
 

@@ -25,7 +25,7 @@ from rpcgss.rpc.messages import (
 )
 from rpcgss.rpc.observe import Source, flavor_name
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, authsys_parms, opaque_auth
-from transport import NOWHERE, Origin
+from transport import NOWHERE, Origin, TlsSession
 from xdr import Buffer, DecodeError, EncodeError
 
 # Who calls
@@ -79,11 +79,13 @@ class Link(ABC):
     serial        -- 1, 2, 3 …: a new number for each connection of the client
     last_received -- trio time of the last octets that came on it
     reliable      -- False where messages may be lost or doubled (UDP)
+    tls           -- what TLS protects it with; None: it does not
     """
 
     serial: int
     last_received: float
     reliable: bool
+    tls: TlsSession | None = None
 
     @abstractmethod
     async def exchange(
@@ -211,13 +213,14 @@ class AuthSys(ClientFlavor):
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """Where calls come from. `peer` is for logs; `serial` is unique in the process; `reliable` as in `Link`; `origin`
-    is what the kernel knows of it."""
+    """Where calls come from. `peer` is for logs; `serial` is unique in the process; `reliable` and `tls` as in
+    `Link`; `origin` is what the kernel knows of it."""
 
     peer: str
     serial: int
     reliable: bool = True
     origin: Origin = NOWHERE
+    tls: TlsSession | None = None
 
 
 @dataclass(frozen=True, slots=True)

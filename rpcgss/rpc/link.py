@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import trio
 
-from rpcgss.rpc.errors import BadMessage, BadReply, ConnectionLost, RpcError
+from rpcgss.rpc.errors import BadMessage, BadReply, ConnectionLost, RpcError, TlsFailed
 from rpcgss.rpc.flavors import ClientFlavor, Link
 from rpcgss.rpc.messages import (
     CallHeader,
@@ -27,7 +27,7 @@ from rpcgss.rpc.observe import ConnectionEvent, ConnectionEventKind, End, Observ
 from rpcgss.rpc.pending import LOST, PendingCalls
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import opaque_auth
-from transport import Record, RecordTooLarge, TransportError
+from transport import Record, RecordTooLarge, TlsRefused, TlsSession, TransportError
 from xdr import Buffer
 
 CONNECT_SECONDS: Final = 20.0
@@ -47,6 +47,8 @@ class RecordChannel(Protocol):
     def reliable(self) -> bool: ...
     @property
     def last_received(self) -> float: ...
+    @property
+    def tls(self) -> TlsSession | None: ...
     async def send(self, value: Record) -> None: ...
     async def receive(self) -> bytes: ...
     async def aclose(self) -> None: ...
@@ -89,6 +91,7 @@ class ChannelLink(Link):
     alive   -- False once nobody is to use it any more
     trouble -- why it ended, or will
     faulty  -- the peer broke the rules
+    refused -- the peer did not want us after all, and has looked at no call
     replies -- how many of them somebody waited for
     """
 
@@ -103,9 +106,11 @@ class ChannelLink(Link):
         self.serial = serial
         self.peer = channel.peer
         self.reliable = channel.reliable
+        self.tls = channel.tls
         self.alive = True
         self.trouble = ""
         self.faulty = False
+        self.refused = False
         self.replies = 0
         self._channel: Final = channel
         self._calls: Final = calls
@@ -181,6 +186,9 @@ class ChannelLink(Link):
                 self._deliver(await self._channel.receive())
         except trio.EndOfChannel:
             self.trouble = f"{self._channel.peer} closed the connection"
+        except TlsRefused as error:  # TLS 1.3 lets clients go on before they know whether their certificate will do
+            self.trouble = f"no TLS with {self._channel.peer}: {error}"
+            self.refused = True
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self.trouble = f"the connection to {self._channel.peer} broke: {reason(error)}"
         except RecordTooLarge as error:
@@ -227,6 +235,7 @@ class Connector:
     ) -> None:
         self.link: ChannelLink | None = None
         self.trouble = "no connection yet"
+        self._hopeless = False  # to try again would not help: the last try failed for want of authentication
         self._connect: Final = connect
         self._calls: Final = calls
         self._counters: Final = counters
@@ -239,20 +248,30 @@ class Connector:
         self._idle: Final = trio.lowlevel.ParkingLot()  # `run`, while nobody waits
         self._closed = False
 
+    @property
+    def tls(self) -> TlsSession | None:
+        """Of the present connection, whether it is in use yet or not."""
+        present = self.link or self._first
+        return None if present is None else present.tls
+
     async def connected(self) -> ChannelLink:
-        """The present connection, waiting for one if need be. Raises `ConnectionLost` once the client is closed."""
+        """The present connection, waiting for one if need be. Raises `ConnectionLost` once the client is closed, and
+        `TlsFailed`."""
         while self.link is None:
             if self._closed:
                 raise ConnectionLost("this client is closed")
             self._idle.unpark()
             await self._wanting.park()
+            if self._hopeless:
+                raise TlsFailed(self.trouble)
         return self.link
 
     async def connect_first(self, seconds: float) -> None:
-        """Connect before `run` begins. Raises `ConnectionLost` if one try, `seconds` long at most, brings nothing."""
+        """Connect before `run` begins. Raises `ConnectionLost` if one try, `seconds` long at most, brings nothing, and
+        `TlsFailed`."""
         self._first = await self._try_to_connect(min(seconds, CONNECT_SECONDS))
         if self._first is None:
-            raise ConnectionLost(self.trouble)
+            raise (TlsFailed if self._hopeless else ConnectionLost)(self.trouble)
 
     async def run(self) -> None:
         """Connect whenever a call wants it, until cancelled."""
@@ -280,9 +299,13 @@ class Connector:
 
     async def _try_to_connect(self, seconds: float) -> RecordChannel | None:
         channel = None
+        self._hopeless = False
         with trio.move_on_after(seconds) as limit:
             try:
                 channel = await self._connect()
+            except TlsFailed as error:
+                self.trouble, self._hopeless = str(error), True
+                self._wanting.unpark_all()
             except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, TransportError, RpcError) as error:
                 self.trouble = reason(error)
         if limit.cancelled_caught:

@@ -55,8 +55,17 @@ from rpcgss.rpc.observe import (
 )
 from rpcgss.rpc.places import Places, Share
 from rpcgss.rpc.quiet import QuietLog
-from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
-from transport import MAX_CONNECTIONS, MAX_RECORD, Stalled, StreamChannel, TransportError, accept_channels
+from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, opaque_auth
+from rpcgss.rpc.tls import ServerTls, begin
+from transport import (
+    MAX_CONNECTIONS,
+    MAX_RECORD,
+    Stalled,
+    StreamChannel,
+    TransportError,
+    UnixListener,
+    accept_channels,
+)
 from xdr import Buffer
 
 DRAIN_SECONDS: Final = 30.0
@@ -100,6 +109,8 @@ class Server:
     services     -- instances of generated service classes; two of the same program and version raise `ValueError`
     flavors      -- what calls may be authenticated with; a flavor that is not there is AUTH_REJECTEDCRED
     policy       -- asked for each call; see `Policy`
+    tls          -- offer TLS (RFC 9289), and demand it or not; None: connections are plain, and probes for TLS are
+                    refused. `Call.connection.tls` tells a policy what there is. May be changed, for new connections
     max_calls    -- under way at once, in all and on one connection; beyond that, nothing more is read. A connection
                     never has more than half of all, and less when others are busy: see `Places`
     max_connections, max_record -- see `transport`
@@ -113,6 +124,7 @@ class Server:
         flavors: Iterable[ServerFlavor],
         *,
         policy: Policy | None = None,
+        tls: ServerTls | None = None,
         max_calls: int = 1024,
         max_calls_per_connection: int = 128,
         max_connections: int = MAX_CONNECTIONS,
@@ -122,6 +134,7 @@ class Server:
     ) -> None:
         self.counters: Final = ServerCounters()
         self._observer: Final = None if observer is None else Observers(observer)
+        self.tls = tls
         self._programs: Final = _by_program(services)
         self._flavors: Final = {flavor.number: flavor for flavor in map(_server_flavor, flavors)}
         self._policy: Final = policy
@@ -148,6 +161,10 @@ class Server:
         long, and return. The listeners are closed on every way out. Cancelled: calls under way are cancelled too."""
         if isinstance(listeners, trio.abc.Listener):
             raise TypeError("listeners is a list, as listen_tcp gives it, or [listen_unix(path)]")
+        if self.tls is not None and any(isinstance(listener, UnixListener) for listener in listeners):
+            for listener in listeners:
+                await trio.aclose_forcefully(listener)
+            raise ValueError("TLS is for TCP: serve Unix sockets by a server without it")
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as accepting:
                 accepting.start_soon(self._accept, listeners, connections)
@@ -197,6 +214,11 @@ class Server:
             if self._stopping.is_set():
                 scope.cancel()
             try:
+                if self.tls is not None:
+                    first = await begin(channel, connection, self.tls)
+                    if first is not None:
+                        await share.take()
+                        calls.start_soon(self._handle, first, channel, connection, share)
                 while True:
                     record = await channel.receive()
                     await share.take()
@@ -276,7 +298,11 @@ class Server:
         """See `ServerFlavor.authenticate`. Raises `RpcError` and nothing else."""
         flavor = self._flavors.get(call.credential.flavor)
         if flavor is None:
+            if self.tls is not None and call.credential.flavor == auth_flavor.AUTH_TLS:
+                raise AuthRefused(auth_stat.AUTH_BADCRED, "AUTH_TLS is for a NULL call before all others, in plaintext")
             raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, f"flavor {call.credential.flavor} is not taken")
+        if self.tls is not None and connection.tls is None and not self.tls.optional:
+            raise AuthRefused(auth_stat.AUTH_TOOWEAK, "TLS is demanded")
         try:
             return await flavor.authenticate(call, connection)
         except RpcError:
