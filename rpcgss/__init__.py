@@ -9,7 +9,8 @@ The packages within, in reading order: `rpc` (plain ONC RPC), `gss` (RPCSEC_GSS)
 programs without trio and to be imported by themselves: `rpcgss.blocking` and `rpcgss.asyncio`.
 """
 
-from rpcgss.connect import connect_tcp, connect_unix
+from rpcgss.binding import addresses_of, open_local_rpcbind, open_rpcbind, port_of, registered
+from rpcgss.connect import connect_program, connect_tcp, connect_unix
 from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
 from rpcgss.gss.context import GssIdentity
 from rpcgss.gss.errors import AcceptorUnusable, PrincipalRefused
@@ -44,12 +45,17 @@ from rpcgss.rpc import (
     End,
     Event,
     Identity,
+    NotRegistered,
     ObservedCall,
     Observer,
     Observers,
     OutcomeUnknown,
     Policy,
+    Portmapper,
     Refusal,
+    Registration,
+    RegistrationFailed,
+    Rpcbind,
     RpcError,
     Server,
     ServerFlavor,
@@ -64,7 +70,7 @@ from rpcgss.rpc import (
 )
 from transport import TlsSession, listen_tcp, listen_unix
 
-READING_ORDER = ("rpc", "gss", "reauth", "connect", "loop", "blocking", "asyncio", "cli")
+READING_ORDER = ("rpc", "gss", "reauth", "binding", "connect", "loop", "blocking", "asyncio", "cli")
 
 __all__ = [
     "KRB5",
@@ -103,16 +109,21 @@ __all__ = [
     "Keyring",
     "KeyringError",
     "MemoryTicketStore",
+    "NotRegistered",
     "ObservedCall",
     "Observer",
     "Observers",
     "OutcomeUnknown",
     "Policy",
+    "Portmapper",
     "PrincipalRefused",
     "Refusal",
+    "Registration",
+    "RegistrationFailed",
     "Requirement",
     "Requirements",
     "RpcError",
+    "Rpcbind",
     "Server",
     "ServerFlavor",
     "ServerTls",
@@ -129,12 +140,18 @@ __all__ = [
     "TlsSession",
     "UnixIdentity",
     "User",
+    "addresses_of",
     "client_tls",
+    "connect_program",
     "connect_tcp",
     "connect_unix",
     "listen_tcp",
     "listen_unix",
     "open_client",
+    "open_local_rpcbind",
+    "open_rpcbind",
+    "port_of",
+    "registered",
     "server_tls",
     "stopping_on_signals",
 ]

@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 
 import xdr
+from rpcgss.binding import Transport, find
 from rpcgss.rpc.client import DEFAULT_TIMEOUT, Client, open_client
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.observe import Observer
+from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
 from rpcgss.rpc.tls import ClientTls, open_with_tls
-from transport import MAX_RECORD, open_tcp, open_unix
+from transport import MAX_RECORD, StreamChannel, open_tcp, open_unix
 
 
 def connect_tcp(
@@ -49,4 +51,33 @@ def connect_unix(
 ) -> AbstractAsyncContextManager[Client]:
     """A client of the server whose Unix socket is at `path`; else as `connect_tcp`."""
     connect = partial(open_unix, path, max_record=max_record)
+    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent, observer=observer)
+
+
+def connect_program(
+    host: str,
+    program: int,
+    version: int,
+    flavor: ClientFlavor,
+    *,
+    transport: Transport = "tcp",
+    rpcbind_port: int = RPCB_PORT,
+    timeout: float = DEFAULT_TIMEOUT,
+    non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
+    max_record: int = MAX_RECORD,
+    observer: Observer | None = None,
+    tls: ClientTls | None = None,
+) -> AbstractAsyncContextManager[Client]:
+    """A client of a program whose port the rpcbind of `host` knows; else as `connect_tcp`.
+
+    It is asked for each new connection: a server that comes back at another port is found again. Of its answer only the
+    port is believed, not that the program is at another host. `tls` is of the program's connection; rpcbind itself is
+    asked in plaintext.
+    """
+
+    async def connect() -> StreamChannel:
+        address = await find(host, program, version, transport=transport, rpcbind_port=rpcbind_port)
+        opened = partial(open_tcp, address.host, address.port, max_record=max_record)
+        return await (opened() if tls is None else open_with_tls(opened, host, tls))
+
     return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent, observer=observer)

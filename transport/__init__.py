@@ -5,7 +5,7 @@ nothing of XDR or RPC.
 """
 
 from transport.errors import RecordTooLarge, TlsError, TooManyFragments, TransportError
-from transport.listen import MAX_CONNECTIONS, UnixListener, accept_channels, listen_tcp, listen_unix
+from transport.listen import MAX_CONNECTIONS, UnixListener, accept_channels, listen_tcp, listen_unix, local_address
 from transport.memory import memory_channel_pair
 from transport.record import MAX_FRAGMENTS, MAX_RECORD, Buffer, RecordReader, encode_record
 from transport.stream import NOWHERE, Origin, Record, Stalled, StreamChannel, open_tcp, open_unix
@@ -36,6 +36,7 @@ __all__ = [
     "encode_record",
     "listen_tcp",
     "listen_unix",
+    "local_address",
     "memory_channel_pair",
     "open_tcp",
     "open_unix",

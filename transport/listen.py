@@ -90,6 +90,18 @@ def _remove_stale(path: str) -> None:
     raise OSError(errno.EADDRINUSE, "another server listens there")
 
 
+def local_address(remote: str) -> str | None:
+    """The address of this host from which it speaks to `remote`, an IP address, and at which it can be reached from
+    there; None if there is no way. Nothing is sent: only the routes are asked."""
+    with socket.socket(socket.AF_INET6 if ":" in remote else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((remote, 9))
+            host: str = probe.getsockname()[0]
+        except OSError:
+            return None
+    return host
+
+
 async def accept_channels(
     handler: Callable[[StreamChannel], Awaitable[None]],
     listeners: Sequence[trio.abc.Listener[trio.SocketStream]],

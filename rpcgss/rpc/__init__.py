@@ -7,6 +7,7 @@ from rpcgss.rpc.client import Client, User, open_client
 from rpcgss.rpc.errors import (
     AuthenticationFailed,
     AuthRefused,
+    BadAddress,
     BadMessage,
     BadReply,
     BadVerifier,
@@ -16,11 +17,13 @@ from rpcgss.rpc.errors import (
     Denied,
     GarbageArguments,
     NotExecuted,
+    NotRegistered,
     OutcomeUnknown,
     ProcedureUnavailable,
     ProgramMismatch,
     ProgramUnavailable,
     Refusal,
+    RegistrationFailed,
     RpcError,
     RpcMismatch,
     ServerFault,
@@ -50,6 +53,8 @@ from rpcgss.rpc.observe import (
     Observers,
     Source,
 )
+from rpcgss.rpc.portmapper import Portmapper
+from rpcgss.rpc.rpcbind import Registration, Rpcbind
 from rpcgss.rpc.server import Call, Policy, Server, ServerCounters, stopping_on_signals
 from rpcgss.rpc.tls import ClientTls, ServerTls, client_tls, server_tls
 
@@ -68,6 +73,10 @@ READING_ORDER = (
     "client",
     "places",
     "server",
+    "rpcbind_xdr",
+    "universal",
+    "rpcbind",
+    "portmapper",
 )
 
 __all__ = [
@@ -79,6 +88,7 @@ __all__ = [
     "AuthSys",
     "AuthenticationFailed",
     "BackOff",
+    "BadAddress",
     "BadMessage",
     "BadReply",
     "BadVerifier",
@@ -100,17 +110,22 @@ __all__ = [
     "Identity",
     "Listeners",
     "NotExecuted",
+    "NotRegistered",
     "ObservedCall",
     "Observer",
     "Observers",
     "OutcomeUnknown",
     "Policy",
+    "Portmapper",
     "ProcedureUnavailable",
     "ProgramMismatch",
     "ProgramUnavailable",
     "Refusal",
+    "Registration",
+    "RegistrationFailed",
     "RpcError",
     "RpcMismatch",
+    "Rpcbind",
     "Server",
     "ServerCounters",
     "ServerFault",

@@ -49,6 +49,18 @@ class TlsFailed(AuthenticationFailed):
     failed (RFC 9289, 4.1). Calls were not executed."""
 
 
+class NotRegistered(CallFailed):
+    """The host's rpcbind knows no address of the program."""
+
+
+class BadAddress(RpcError):
+    """A string that is no universal address, or not of the kind that it should be."""
+
+
+class RegistrationFailed(RpcError):
+    """This host's rpcbind did not take a registration, or is not there; the text says what to do."""
+
+
 class BadVerifier(RpcError):
     """A reply whose verifier does not fit: not the server's answer to this transmission. Never reaches a caller."""
 
