@@ -19,6 +19,8 @@ from rpcgss.gss.policy import Requirement, Requirements, Strength
 from rpcgss.gss.provider import KRB5, SPNEGO, Credentials, GssService
 from rpcgss.gss.server import GssServerFlavor
 from rpcgss.gss.store import ContextStore, DropPolicy, StoreEvent, StoreEventKind, StoreLimits
+from rpcgss.log import LogEvents
+from rpcgss.metrics import Metrics
 from rpcgss.reauth.client import TicketClient
 from rpcgss.reauth.errors import KeyringError, TicketStoreError
 from rpcgss.reauth.keyring import Keyring
@@ -70,7 +72,20 @@ from rpcgss.rpc import (
 )
 from transport import TlsSession, listen_tcp, listen_unix
 
-READING_ORDER = ("rpc", "gss", "reauth", "binding", "connect", "loop", "blocking", "asyncio", "cli")
+READING_ORDER = (
+    "rpc",
+    "gss",
+    "reauth",
+    "metrics",
+    "prometheus",
+    "log",
+    "binding",
+    "connect",
+    "loop",
+    "blocking",
+    "asyncio",
+    "cli",
+)
 
 __all__ = [
     "KRB5",
@@ -108,7 +123,9 @@ __all__ = [
     "Identity",
     "Keyring",
     "KeyringError",
+    "LogEvents",
     "MemoryTicketStore",
+    "Metrics",
     "NotRegistered",
     "ObservedCall",
     "Observer",

@@ -20,6 +20,10 @@ class QuietLog:
         self._second = 0
         self._written = 0
 
+    def debug(self, message: str, *arguments: object, **fields: object) -> None:
+        """See `logging.Logger.debug`; `fields` become the record's `rpc`."""
+        self._write(logging.DEBUG, message, arguments, fields)
+
     def info(self, message: str, *arguments: object, **fields: object) -> None:
         """See `logging.Logger.info`; `fields` become the record's `rpc`."""
         self._write(logging.INFO, message, arguments, fields)

@@ -318,7 +318,7 @@ class Server:
         """The reply to a verified call; None: there is none that could be protected. Raises `RpcError`."""
         try:
             try:
-                body = await session.protect(await self._execute(call, session, connection, seen))
+                body = await session.protect(await self._execute(call, session, connection))
                 reply: list[Buffer] = [encode_success(call.xid, await session.verifier()), body]
                 if seen is not None:
                     seen.outcome = OK
@@ -350,13 +350,9 @@ class Server:
                 return encode_denied(xid, refusal)
         raise TypeError(f"{refusal!r} has no wire status")
 
-    async def _execute(
-        self, received: ReceivedCall, session: Session, connection: Connection, seen: ObservedCall | None
-    ) -> Buffer:
+    async def _execute(self, received: ReceivedCall, session: Session, connection: Connection) -> Buffer:
         """The encoded result. Raises `Refusal` and nothing else."""
         procedure, method = self._find(received)
-        if seen is not None:
-            seen.procedure = procedure.name
         call = Call(received.xid, procedure, session.identity, connection)
         try:
             if self._policy is not None:
@@ -395,6 +391,9 @@ class Server:
         assert self._observer is not None
         seen.xid, seen.program, seen.version, seen.number = call.xid, call.program, call.version, call.procedure
         seen.flavor = flavor_name(call.credential.flavor)
+        service = self._programs.get(call.program, {}).get(call.version)
+        procedure = None if service is None else service.PROCEDURES.get(call.procedure)
+        seen.procedure = "" if procedure is None else procedure.name
         seen.outcome = CANCELLED  # until it is known better
         self._observer.call_began(seen)
 
