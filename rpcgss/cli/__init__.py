@@ -6,9 +6,9 @@ from typing import Final
 
 import click
 
-READING_ORDER = ()
+READING_ORDER = ("common", "keys", "tickets")
 
-COMMANDS: Final[tuple[str, ...]] = ()
+COMMANDS: Final = ("keys", "tickets")
 """The commands, in the order of the help text: each is called `command` in the module of its name."""
 
 

@@ -18,6 +18,7 @@ READING_ORDER: Final = (
     "keyring",
     "etcd_gateway",
     "etcd",
+    "place",
     "ticket",
     "tickets",
     "grant",

@@ -186,6 +186,9 @@ class KeyKeeper(KeySource):
             raise KeyringError(f"{self.name}: the revocation time lies in the future")
         return self._change(lambda old: old.revoked(moment)).revoked_before
 
+    def close(self) -> None:  # a file is held open by nobody
+        """Follow changes no more; the keys stay as they are. Idempotent."""
+
     @abstractmethod
     def _change(self, change: Callable[[KeySet], KeySet]) -> KeySet:
         """Replace what is kept by what `change` makes of it, checked, and return that. No other change comes between;
