@@ -39,6 +39,8 @@ IO_ALLOWED = (
     "rpcgss.rpc.link",
     "rpcgss.rpc.client",
     "rpcgss.rpc.places",  # a queue of connections before the calls they may make
+    "rpcgss.rpc.octets",  # the same before memory
+    "rpcgss.rpc.intake",  # reads connections
     "rpcgss.rpc.server",
     "rpcgss.gss.guard",  # a queue before a security context
     "rpcgss.gss.context",  # waits for room in the window

@@ -7,7 +7,7 @@ nothing of XDR or RPC.
 from transport.errors import RecordTooLarge, TlsError, TooManyFragments, TransportError
 from transport.listen import MAX_CONNECTIONS, UnixListener, accept_channels, listen_tcp, listen_unix, local_address
 from transport.memory import memory_channel_pair
-from transport.record import MAX_FRAGMENTS, MAX_RECORD, Buffer, RecordReader, encode_record
+from transport.record import MAX_FRAGMENTS, MAX_RECORD, UNASKED_OCTETS, Buffer, RecordReader, encode_record
 from transport.stream import NOWHERE, Origin, Record, Stalled, StreamChannel, open_tcp, open_unix
 from transport.tls import TlsRefused, TlsSession, TlsStream, server_end_point
 
@@ -18,6 +18,7 @@ __all__ = [
     "MAX_FRAGMENTS",
     "MAX_RECORD",
     "NOWHERE",
+    "UNASKED_OCTETS",
     "Buffer",
     "Origin",
     "Record",

@@ -110,11 +110,14 @@ async def accept_channels(
     max_connections: int = MAX_CONNECTIONS,
     max_record: int = MAX_RECORD,
     max_fragments: int = MAX_FRAGMENTS,
+    make_room: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Accept for ever, a `handler` task in `nursery` for each connection, whose channel is closed when it ends.
 
-    With `max_connections` open, further ones wait in the kernel's queue. An exception of a handler is logged and costs
-    its connection alone. Cancelled: the listeners are closed, the handlers go on (their nursery is the caller's).
+    With `max_connections` open, or no descriptors left, `make_room` is called, and again while that lasts: it may end
+    a connection that can be spared. One more for each listener is accepted and waits for its turn, further ones wait
+    in the kernel's queue. An exception of a handler is logged and costs its connection alone. Cancelled: the listeners
+    are closed, the handlers go on (their nursery is the caller's).
     """
     places = trio.Semaphore(max_connections)
 
@@ -138,11 +141,11 @@ async def accept_channels(
     async def accept(listener: trio.abc.Listener[trio.SocketStream]) -> None:
         async with listener:
             while True:
-                await places.acquire()
+                stream = await _accept_one(listener, make_room or _nothing)
                 try:
-                    stream = await _accept_one(listener)
+                    await _take_place(places, make_room or _nothing)
                 except BaseException:
-                    places.release()
+                    await trio.aclose_forcefully(stream)
                     raise
                 nursery.start_soon(handle, stream)
 
@@ -151,7 +154,22 @@ async def accept_channels(
             accepting.start_soon(accept, listener)
 
 
-async def _accept_one(listener: trio.abc.Listener[trio.SocketStream]) -> trio.SocketStream:
+async def _nothing() -> None:
+    """Where no room can be made."""
+
+
+async def _take_place(places: trio.Semaphore, make_room: Callable[[], Awaitable[None]]) -> None:
+    while not places.value:
+        await make_room()
+        with trio.move_on_after(_PAUSE):
+            await places.acquire()
+            return
+    places.acquire_nowait()
+
+
+async def _accept_one(
+    listener: trio.abc.Listener[trio.SocketStream], make_room: Callable[[], Awaitable[None]]
+) -> trio.SocketStream:
     told = False
     while True:
         try:
@@ -162,6 +180,7 @@ async def _accept_one(listener: trio.abc.Listener[trio.SocketStream]) -> trio.So
             if not told:
                 _log.error("cannot accept connections: %s; trying again until it works", error.strerror)
                 told = True
+            await make_room()
             await trio.sleep(_PAUSE)
 
 

@@ -14,6 +14,9 @@ MAX_RECORD: Final = 4 << 20
 """Octets that a record may have unless the user says otherwise: room for 1 MiB of data in any protection."""
 MAX_FRAGMENTS: Final = 1024
 
+UNASKED_OCTETS: Final = 64 * 1024
+"""Of a record, read without asking for room, where a reader asks."""
+
 HEADER_OCTETS: Final = 4
 BEGINNING_OCTETS: Final = 64
 """Of a record that is too large, kept so that its reader can tell what it was about."""
@@ -24,11 +27,15 @@ class RecordReader:
     """Two verbs: here are octets (`receive_data`), and the next whole record, please (`next_record`).
 
     Half a record stays here, so whoever feeds the reader may be cancelled between two calls without loss.
+
+    expected -- octets that the record which is coming has at most, as far as its headers tell. One whose end is not in
+                sight may have `max_record`, once it is past `UNASKED_OCTETS`
     """
 
     def __init__(self, *, max_record: int = MAX_RECORD, max_fragments: int = MAX_FRAGMENTS) -> None:
         self.max_record: Final = max_record
         self.max_fragments: Final = max_fragments
+        self.expected = 0
         self._incoming = bytearray()
         self._earlier: list[bytes] = []  # fragments of the record that is coming, without the one that is coming
         self._earlier_octets = 0
@@ -54,6 +61,8 @@ class RecordReader:
             self._admit(length)
             end = HEADER_OCTETS + length
             if len(self._incoming) < end:
+                octets = self._earlier_octets + length
+                self.expected = octets if header & _LAST or octets <= UNASKED_OCTETS else self.max_record
                 return None
             with memoryview(self._incoming) as view:
                 fragment = bytes(view[HEADER_OCTETS:end])
@@ -73,6 +82,7 @@ class RecordReader:
             raise TooManyFragments(f"a record in more than {self.max_fragments} fragments")
 
     def _complete(self, last: bytes) -> bytes:
+        self.expected = 0
         if not self._earlier:
             return last
         record = b"".join((*self._earlier, last))

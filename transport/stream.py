@@ -18,7 +18,7 @@ import math
 import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -26,7 +26,7 @@ from typing import Final, TypeAlias
 import trio
 
 from transport.errors import TlsError
-from transport.record import MAX_FRAGMENTS, MAX_RECORD, Buffer, RecordReader, record_header
+from transport.record import MAX_FRAGMENTS, MAX_RECORD, UNASKED_OCTETS, Buffer, RecordReader, record_header
 from transport.tls import TlsSession, TlsStream
 
 RECEIVE_OCTETS: Final = 256 * 1024
@@ -77,6 +77,10 @@ class StreamChannel(trio.abc.Channel[bytes]):
     last_received -- trio time of the last octets that came; of the channel's making, before any
     send_seconds  -- how long the sending of one record may take, once it is its turn; may be changed at any time
     tls           -- what `start_tls` has agreed on with the peer; None: it has not been called
+    record_began  -- since when (trio time) `receive` has waited for the rest of a record; None: there is no half one
+    send_began    -- since when a record has waited for the peer to take it; None: there is none
+    reserve       -- may be set: `receive` calls it with the octets that a record may have before it reads more than
+                     `UNASKED_OCTETS` of it, perhaps several times; while it waits, nothing is read
     """
 
     reliable: Final = True
@@ -95,6 +99,9 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self.last_received = trio.current_time()
         self.send_seconds = math.inf
         self.tls: TlsSession | None = None
+        self.record_began: float | None = None
+        self.send_began: float | None = None
+        self.reserve: Callable[[int], Awaitable[None]] | None = None
         self._stream: trio.abc.Stream = stream
         self._socket: Final = stream.socket if isinstance(stream, trio.SocketStream) else None
         self._secure: TlsStream | None = None
@@ -154,6 +161,11 @@ class StreamChannel(trio.abc.Channel[bytes]):
                 await trio.lowlevel.cancel_shielded_checkpoint()
             return record
         while record is None:
+            if self._reader.mid_record:
+                if self.record_began is None:
+                    self.record_began = trio.current_time()
+                if self.reserve is not None and self._reader.expected > UNASKED_OCTETS:
+                    await self.reserve(self._reader.expected)
             data = await self._receive_some()
             if not data:
                 if self._reader.mid_record:
@@ -161,6 +173,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
                 raise trio.EndOfChannel
             self._reader.receive_data(data)
             record = self._reader.next_record()
+        self.record_began = None
         return record
 
     def receive_nowait(self) -> bytes:
@@ -230,10 +243,11 @@ class StreamChannel(trio.abc.Channel[bytes]):
             raise
 
     async def _receive_some(self) -> bytes | bytearray:
+        large = self._reader.expected > UNASKED_OCTETS
         if self._closed:
             raise trio.ClosedResourceError("this channel is closed")
         try:
-            data = await self._stream.receive_some(RECEIVE_OCTETS)
+            data = await self._stream.receive_some(RECEIVE_OCTETS if large else UNASKED_OCTETS)
         except trio.BrokenResourceError:
             if self._broken and not self._closed:
                 raise trio.BrokenResourceError("a record did not get out") from None
@@ -259,6 +273,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
 
     async def _deliver(self, pieces: list[Buffer], delivery: "_Delivery") -> None:
         try:
+            self.send_began = trio.current_time()
             with delivery.limit:
                 for piece in pieces:
                     await self._stream.send_all(piece)
@@ -268,6 +283,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
             delivery.failure = failure
             await self._give_up()
         finally:
+            self.send_began = None
             self._turn.release()
             delivery.done.set()
 
@@ -278,7 +294,8 @@ class StreamChannel(trio.abc.Channel[bytes]):
         try:
             await self._write(sock, pieces, self.send_seconds)
         except trio.Cancelled:
-            handed_on = sum(map(len, pieces)) < octets
+            # What is encrypted has its place in the session.
+            handed_on = self._secure is not None or sum(map(len, pieces)) < octets
             if handed_on:
                 trio.lowlevel.spawn_system_task(self._finish, sock, pieces)
             raise
@@ -305,7 +322,9 @@ class StreamChannel(trio.abc.Channel[bytes]):
                 try:
                     sent = os.writev(sock.fileno(), pieces[:PIECES])
                 except BlockingIOError:
-                    until = until or trio.current_time() + seconds
+                    if until is None:
+                        self.send_began = trio.current_time()
+                        until = self.send_began + seconds
                     with trio.move_on_at(until) as limit:
                         await trio.lowlevel.wait_writable(sock)
                     if limit.cancelled_caught:
@@ -322,6 +341,8 @@ class StreamChannel(trio.abc.Channel[bytes]):
         except BaseException:
             await self._give_up()
             raise
+        finally:
+            self.send_began = None
 
     def _stalled(self) -> Stalled:
         return Stalled(f"the peer did not take a record within {self.send_seconds:g} s")

@@ -72,6 +72,8 @@ READING_ORDER = (
     "conversation",
     "client",
     "places",
+    "octets",
+    "intake",
     "server",
     "rpcbind_xdr",
     "universal",

@@ -32,20 +32,20 @@ class Places:
 
 
 class Share:
-    """The places that one connection holds. One task takes them; any may give them back."""
+    """The places that one connection has, `held` of them now. One task takes them; any may give them back."""
 
-    __slots__ = ("_held", "_places")
+    __slots__ = ("_places", "held")
 
     def __init__(self, places: Places) -> None:
         self._places: Final = places
-        self._held = 0
+        self.held = 0
 
     @property
     def may_take(self) -> bool:
-        return self._held < min(self._places.free, self._places.each)
+        return self.held < min(self._places.free, self._places.each)
 
     def take_now(self) -> None:
-        self._held += 1
+        self.held += 1
         self._places.free -= 1
 
     async def take(self) -> None:
@@ -58,7 +58,7 @@ class Share:
 
     def give_back(self) -> None:
         """One place of those that were taken."""
-        self._held -= 1
+        self.held -= 1
         self._places.free += 1
         if self._places._waiting:
             self._places._admit()

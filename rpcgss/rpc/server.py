@@ -1,8 +1,8 @@
 """A server of RPC programs: reads calls from channels, lets a flavor verify them and a service answer them.
 
 How it works: a task for each connection reads records, as many as may be under way, and then no more until one is
-done; a task for each call does the rest. All that a call can be refused for is raised as an exception, and `_refusal`
-is the one place that makes a reply of it.
+done (`intake`); a task for each call does the rest. All that a call can be refused for is raised as an exception, and
+`_refusal` is the one place that makes a reply of it.
 """
 
 import itertools
@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -30,6 +31,7 @@ from rpcgss.rpc.errors import (
     ServerFault,
 )
 from rpcgss.rpc.flavors import Answer, Connection, Identity, ServerFlavor, Session
+from rpcgss.rpc.intake import Crowd, Intake
 from rpcgss.rpc.messages import (
     NULL_AUTH,
     ReceivedCall,
@@ -53,13 +55,15 @@ from rpcgss.rpc.observe import (
     Source,
     flavor_name,
 )
-from rpcgss.rpc.places import Places, Share
+from rpcgss.rpc.octets import Octets
+from rpcgss.rpc.places import Places
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, opaque_auth
 from rpcgss.rpc.tls import ServerTls, begin
 from transport import (
     MAX_CONNECTIONS,
     MAX_RECORD,
+    UNASKED_OCTETS,
     Stalled,
     StreamChannel,
     TransportError,
@@ -70,6 +74,9 @@ from xdr import Buffer
 
 DRAIN_SECONDS: Final = 30.0
 SEND_SECONDS: Final = 60.0
+RECORD_SECONDS: Final = 60.0
+IDLE_SECONDS: Final = 900.0
+MAX_OCTETS: Final = 128 << 20
 LINGER_SECONDS: Final = 1.0
 
 _log = QuietLog(logging.getLogger(__name__))
@@ -93,7 +100,7 @@ Policy = Callable[[Call], None]
 @dataclass(slots=True)
 class ServerCounters:
     """Totals since the server was made. `calls` are those that came to a service; `refused` got another reply than a
-    result; `dropped` got none."""
+    result; `dropped` got none. `reaped`: connections that were closed because they were in the way."""
 
     connections: int = 0
     calls: int = 0
@@ -101,6 +108,7 @@ class ServerCounters:
     refused: int = 0
     dropped: int = 0
     faults: int = 0
+    reaped: int = 0
 
 
 class Server:
@@ -114,8 +122,13 @@ class Server:
     max_calls    -- under way at once, in all and on one connection; beyond that, nothing more is read. A connection
                     never has more than half of all, and less when others are busy: see `Places`
     max_connections, max_record -- see `transport`
-    send_seconds -- a peer that does not take a reply for so long loses its connection
+    max_octets   -- of memory for records and replies over 64 KiB, of all connections together: nothing more is read
+                    where that would be exceeded; see `Octets`. ValueError if it is less than `max_record`
+    send_seconds, record_seconds, idle_seconds -- a connection is closed whose peer does not take a reply for so long,
+                    does not send the rest of a record, or sends nothing at all and has nothing under way
     observer     -- is told of connections and calls, and of what the flavors have to tell
+
+    With `max_connections` open, the one that has been idle for longest makes room for the next.
     """
 
     def __init__(
@@ -129,21 +142,30 @@ class Server:
         max_calls_per_connection: int = 128,
         max_connections: int = MAX_CONNECTIONS,
         max_record: int = MAX_RECORD,
+        max_octets: int = MAX_OCTETS,
         send_seconds: float = SEND_SECONDS,
+        record_seconds: float = RECORD_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
         observer: Observer | None = None,
     ) -> None:
+        if max_octets < max_record:
+            raise ValueError(f"max_octets must have room for one record of {max_record} octets (max_record)")
         self.counters: Final = ServerCounters()
         self._observer: Final = None if observer is None else Observers(observer)
         self.tls = tls
         self._programs: Final = _by_program(services)
         self._flavors: Final = {flavor.number: flavor for flavor in map(_server_flavor, flavors)}
         self._policy: Final = policy
-        self._places: Final = Places(max_calls, max_calls_per_connection)
+        self._crowd: Final = Crowd(
+            Places(max_calls, max_calls_per_connection),
+            Octets(max_octets),
+            idle_seconds=idle_seconds,
+            record_seconds=record_seconds,
+        )
         self._max_connections: Final = max_connections
         self._max_record: Final = max_record
         self._send_seconds: Final = send_seconds
         self._stopping: Final = trio.Event()
-        self._open: set[trio.CancelScope] = set()  # of the tasks that read
         if self._observer is not None:
             self._observer.attached(Source("server", self.counters))
             for source in itertools.chain.from_iterable(one.sources() for one in self._flavors.values()):
@@ -181,13 +203,13 @@ class Server:
             connections,
             max_connections=self._max_connections,
             max_record=self._max_record,
+            make_room=self._crowd.make_room,
         )
 
     def stop(self) -> None:
         """Begin the end: see `serve`. Idempotent."""
         self._stopping.set()
-        for scope in self._open:
-            scope.cancel()
+        self._crowd.stop()
 
     async def serve_channel(self, channel: StreamChannel) -> None:
         """Serve one peer until it closes, breaks the rules, or `stop` is called. Closes the channel."""
@@ -197,8 +219,11 @@ class Server:
         self._tell(ConnectionEventKind.OPENED, connection)
         kind, reason = ConnectionEventKind.CLOSED, ""
         try:
-            async with trio.open_nursery() as calls:
-                reason = await self._read(channel, connection, calls)
+            with self._crowd.intake(channel) as intake:
+                async with trio.open_nursery() as calls:
+                    reason = await self._read(channel, connection, intake, calls)
+                self.counters.reaped += bool(intake.reaped)
+                reason = intake.reaped or reason
                 kind = ConnectionEventKind.LOST if reason else kind
             if self._stopping.is_set():
                 await _linger(channel)
@@ -206,34 +231,23 @@ class Server:
             self._tell(kind, connection, reason)
             await trio.aclose_forcefully(channel)
 
-    async def _read(self, channel: StreamChannel, connection: Connection, calls: trio.Nursery) -> str:
+    async def _read(self, channel: StreamChannel, connection: Connection, intake: Intake, calls: trio.Nursery) -> str:
         """Start calls as they come. Returns why the connection broke; "" if it was closed."""
-        share = self._places.share()
-        with trio.CancelScope() as scope:
-            self._open.add(scope)
-            if self._stopping.is_set():
-                scope.cancel()
-            try:
-                if self.tls is not None:
-                    first = await begin(channel, connection, self.tls)
-                    if first is not None:
-                        await share.take()
-                        calls.start_soon(self._handle, first, channel, connection, share)
-                while True:
-                    record = await channel.receive()
-                    await share.take()
-                    calls.start_soon(self._handle, record, channel, connection, share)
-            # What runs goes on to its end: the peer may still read, and work half done helps nobody.
-            except trio.EndOfChannel:
-                return ""
-            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                return str(error) or "it broke"
-            except TransportError as error:
-                _end(connection, error)
-                await trio.aclose_forcefully(channel)
-                return str(error)
-            finally:
-                self._open.discard(scope)
+
+        def handle(record: bytes, octets: int) -> None:
+            calls.start_soon(self._handle, record, octets, channel, connection, intake)
+
+        try:
+            await intake.read(handle, None if self.tls is None else partial(begin, channel, connection, self.tls))
+        # What runs goes on to its end: the peer may still read, and work half done helps nobody.
+        except trio.EndOfChannel:
+            return ""
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            return str(error) or "it broke"
+        except TransportError as error:
+            _end(connection, error)
+            await trio.aclose_forcefully(channel)
+            return str(error)
         return ""
 
     # One call
@@ -241,9 +255,10 @@ class Server:
     async def _handle(
         self,
         record: bytes,
+        octets: int,
         channel: StreamChannel,
         connection: Connection,
-        share: Share,
+        intake: Intake,
     ) -> None:
         seen = None if self._observer is None else _sighting(record, connection)
         try:
@@ -253,6 +268,9 @@ class Server:
                 if seen is not None:
                     seen.outcome = DROPPED
                 return
+            if len(reply[-1]) > UNASKED_OCTETS:  # else it is not counted
+                octets += len(reply[-1])
+                intake.octets.charge(len(reply[-1]))
             await channel.send(reply)
             if seen is not None:
                 seen.octets_out = sum(map(len, reply))
@@ -265,7 +283,7 @@ class Server:
             self.counters.faults += 1
             _fault("a call of %s failed", connection)
         finally:
-            share.give_back()
+            intake.done(octets)
             if seen is not None:
                 self._ended(seen)
 

@@ -334,7 +334,7 @@ async def test_cancelled_at_every_await_of_the_block_nothing_stays_open(tmp_path
                 finally:
                     trio.lowlevel.remove_instrument(instrument)
             assert all(client.outstanding == 0 and client._connector.link is None for client in clients)
-            while server._open:  # the server sees each connection end
+            while len(server._crowd):  # the server sees each connection end
                 await trio.testing.wait_all_tasks_blocked()
             if done and not scope.cancel_called:
                 assert n > 3

@@ -1,6 +1,7 @@
 """Faults of flavors, services and connectors: what they cost, and whom."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 import trio
@@ -232,7 +233,8 @@ async def test_short_lived_connections_are_not_made_again_without_a_pause(
 
         async def others() -> None:
             while not done:
-                await client.call(NULL, None)
+                with suppress(CallTimedOut):  # it may come second every time
+                    await client.call(NULL, None)
                 await trio.sleep(0.001)
 
         done = False

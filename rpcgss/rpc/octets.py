@@ -1,0 +1,77 @@
+"""One budget of memory for all that the connections of a server may hold: large records, half read or under way, and
+large replies that their peers have yet to take.
+
+Small records and replies are free, or every call would pay. A large record takes its room as a whole before it is read,
+so whoever has room can go on to its end, and none waits with half of what it needs. A reply is there before its size
+is known, so it is charged without asking; when that overdraws the budget, connections begin no further calls but one
+at a time. As with places, a connection may take as much as leaves more than it then holds: N of them, greedy or stuck,
+leave one part in N + 1 to the next one.
+"""
+
+from typing import Final
+
+import trio
+
+
+class Octets:
+    """`total` octets for all connections."""
+
+    def __init__(self, total: int) -> None:
+        self.free = total
+        self._waiting: Final[dict[OctetShare, tuple[trio.lowlevel.Task, int]]] = {}
+
+    def share(self) -> "OctetShare":
+        """What a new connection begins with: nothing."""
+        return OctetShare(self)
+
+    def _admit(self) -> None:
+        """The first come first; but who waits because of what it holds itself holds up nobody else."""
+        for share, (task, octets) in tuple(self._waiting.items()):
+            if share.may_take(octets):
+                del self._waiting[share]
+                share.charge(octets)
+                trio.lowlevel.reschedule(task)
+            elif octets > self.free:
+                return
+
+
+class OctetShare:
+    """What one connection holds. One task takes; any may give back."""
+
+    __slots__ = ("_octets", "held")
+
+    def __init__(self, octets: Octets) -> None:
+        self._octets: Final = octets
+        self.held = 0
+
+    def may_take(self, octets: int) -> bool:
+        """Whether there is room for `octets`; for none: whether a call may begin, whose reply nobody knows."""
+        if octets:
+            return self.held + octets <= self._octets.free
+        return not self.held or self._octets.free > 0
+
+    async def take(self, octets: int) -> None:
+        """Wait for room only if need be, or if others came first. Cancelled: nothing is taken."""
+        if self.may_take(octets) and not (octets and self._octets._waiting):
+            self.charge(octets)
+            return
+        self._octets._waiting[self] = trio.lowlevel.current_task(), octets
+        await trio.lowlevel.wait_task_rescheduled(self._abort)
+
+    def charge(self, octets: int) -> None:
+        """Take `octets`, whether there is room or not."""
+        self.held += octets
+        self._octets.free -= octets
+
+    def give_back(self, octets: int) -> None:
+        """Some of what was taken."""
+        if octets:
+            self.held -= octets
+            self._octets.free += octets
+            if self._octets._waiting:
+                self._octets._admit()
+
+    def _abort(self, _: object) -> trio.lowlevel.Abort:
+        del self._octets._waiting[self]
+        self._octets._admit()  # those behind it may want less
+        return trio.lowlevel.Abort.SUCCEEDED
