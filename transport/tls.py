@@ -150,16 +150,13 @@ class TlsStream(trio.abc.HalfCloseableStream):
 
     async def aclose(self) -> None:
         """Close, announcing it if that takes no time."""
-        if self._ready:
-            self._ready = False
-            self._close_engine()
-            if isinstance(self._stream, trio.SocketStream):
-                # By hand, for who closes in a hurry is cancelled, and trio would not send for him.
-                with suppress(OSError):
-                    os.write(self._stream.socket.fileno(), self._outgoing.read())
-            else:
-                await self._send_what_can_be()
-        await self._stream.aclose()
+        try:
+            if self._ready:
+                self._ready = False
+                self._close_engine()
+                await self._announce()
+        finally:
+            await self._stream.aclose()
 
     async def _shake_hands(self) -> None:
         while True:
@@ -182,14 +179,14 @@ class TlsStream(trio.abc.HalfCloseableStream):
             await self._stream.send_all(data)
             self._ready = ready
 
-    async def _send_what_can_be(self) -> None:
-        try:
-            await self._flush()
-        except trio.BrokenResourceError:
+    async def _announce(self) -> None:
+        if isinstance(self._stream, trio.SocketStream):
+            # By hand, for who closes in a hurry is cancelled, and trio would not send for him.
+            with suppress(OSError):
+                os.write(self._stream.socket.fileno(), self._outgoing.read())
             return
-        except BaseException:
-            await trio.aclose_forcefully(self._stream)
-            raise
+        with trio.move_on_after(FAREWELL_SECONDS), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await self._flush()
 
     async def _bid_farewell(self) -> None:
         """Send the alert. To close at once, with something unread, would make the kernel throw it away."""
