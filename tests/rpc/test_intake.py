@@ -71,6 +71,7 @@ async def test_half_a_record_is_given_so_long_and_no_longer(autojump_clock: trio
         with pytest.raises(trio.BrokenResourceError):
             await drip(channel, encode_record(call_record()))
         assert 60 <= trio.current_time() - began <= 90
+        await trio.testing.wait_all_tasks_blocked()
     assert server.counters.reaped == 1
 
 
