@@ -22,6 +22,7 @@ def connect_tcp(
     *,
     timeout: float = DEFAULT_TIMEOUT,
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
+    replies_kept: float = 0.0,
     max_record: int = MAX_RECORD,
     observer: Observer | None = None,
     tls: ClientTls | None = None,
@@ -29,7 +30,8 @@ def connect_tcp(
     """A client of the server at `host` and `port`, for use in ``async with``; see `open_client`.
 
     timeout        -- seconds that a call may take in all
-    non_idempotent -- procedures that must not be sent twice
+    non_idempotent -- procedures that must not be executed twice
+    replies_kept   -- seconds for which the server keeps its replies to them; 0: they are never sent twice
     max_record     -- octets that a reply may have
     observer       -- see `Observer`
     tls            -- over TLS (RFC 9289), on each connection that is made, as `client_tls` says; None: in plaintext
@@ -37,7 +39,14 @@ def connect_tcp(
     connect = partial(open_tcp, host, port, max_record=max_record)
     if tls is not None:
         connect = partial(open_with_tls, connect, host, tls)
-    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent, observer=observer)
+    return open_client(
+        connect,
+        flavor,
+        timeout=timeout,
+        non_idempotent=non_idempotent,
+        replies_kept=replies_kept,
+        observer=observer,
+    )
 
 
 def connect_unix(
@@ -46,12 +55,20 @@ def connect_unix(
     *,
     timeout: float = DEFAULT_TIMEOUT,
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
+    replies_kept: float = 0.0,
     max_record: int = MAX_RECORD,
     observer: Observer | None = None,
 ) -> AbstractAsyncContextManager[Client]:
     """A client of the server whose Unix socket is at `path`; else as `connect_tcp`."""
     connect = partial(open_unix, path, max_record=max_record)
-    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent, observer=observer)
+    return open_client(
+        connect,
+        flavor,
+        timeout=timeout,
+        non_idempotent=non_idempotent,
+        replies_kept=replies_kept,
+        observer=observer,
+    )
 
 
 def connect_program(
@@ -64,6 +81,7 @@ def connect_program(
     rpcbind_port: int = RPCB_PORT,
     timeout: float = DEFAULT_TIMEOUT,
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
+    replies_kept: float = 0.0,
     max_record: int = MAX_RECORD,
     observer: Observer | None = None,
     tls: ClientTls | None = None,
@@ -80,4 +98,11 @@ def connect_program(
         opened = partial(open_tcp, address.host, address.port, max_record=max_record)
         return await (opened() if tls is None else open_with_tls(opened, host, tls))
 
-    return open_client(connect, flavor, timeout=timeout, non_idempotent=non_idempotent, observer=observer)
+    return open_client(
+        connect,
+        flavor,
+        timeout=timeout,
+        non_idempotent=non_idempotent,
+        replies_kept=replies_kept,
+        observer=observer,
+    )

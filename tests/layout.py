@@ -34,9 +34,11 @@ IO_MODULES = ("trio", "asyncio", "select", "selectors", "socket", "ssl")
 IO_ALLOWED = (
     "transport.tls",  # a stream round a stream
     "rpcgss.rpc.work",  # runs what blocks in threads
+    "rpcgss.rpc.replies",  # calls that wait for another one's outcome
     "rpcgss.rpc.pending",  # a mailbox, and whoever waits before it
     "rpcgss.rpc.tls",  # contexts, and the first exchange of a connection
     "rpcgss.rpc.link",
+    "rpcgss.rpc.conversation",  # knows for how long a call may be sent again
     "rpcgss.rpc.client",
     "rpcgss.rpc.places",  # a queue of connections before the calls they may make
     "rpcgss.rpc.octets",  # the same before memory

@@ -39,6 +39,7 @@ class GssIdentity(Identity):
     application     -- what the application had put into the ticket; b"" else
     delegated       -- credentials that the initiator handed over; None: none
     user            -- what the application made of the principal (`GssServerFlavor`, map_principal)
+    anonymous       -- the initiator hides its name: `principal` and `name` are those of all who do
     """
 
     principal: str
@@ -51,10 +52,15 @@ class GssIdentity(Identity):
     application: bytes = b""
     delegated: object | None = field(default=None, repr=False, compare=False)
     user: object | None = field(default=None, compare=False)
+    anonymous: bool = False
 
     @property
     def security(self) -> str:
         return self.service.security
+
+    @property
+    def proven_name(self) -> bytes:
+        return b"" if self.anonymous else f"{self.mechanism} ".encode() + self.name.exported
 
     def __str__(self) -> str:
         return self.principal
@@ -155,6 +161,7 @@ class Context:
             established=self.established,
             application=self.application,
             delegated=self.delegated,
+            anonymous=GssFlag.ANON in self.flags,
         )
 
     def __repr__(self) -> str:

@@ -41,6 +41,7 @@ from rpcgss.rpc.flavors import (
     ServerFlavor,
     UnixIdentity,
 )
+from rpcgss.rpc.kept import ReplyLimits
 from rpcgss.rpc.link import BackOff, ClientCounters
 from rpcgss.rpc.observe import (
     ConnectionEvent,
@@ -54,6 +55,7 @@ from rpcgss.rpc.observe import (
     Source,
 )
 from rpcgss.rpc.portmapper import Portmapper
+from rpcgss.rpc.replies import MemoryReplyCache, ReplyCache
 from rpcgss.rpc.rpcbind import Registration, Rpcbind
 from rpcgss.rpc.server import Call, Policy, Server, ServerCounters, stopping_on_signals
 from rpcgss.rpc.tls import ClientTls, ServerTls, client_tls, server_tls
@@ -66,6 +68,8 @@ READING_ORDER = (
     "observe",
     "work",
     "flavors",
+    "kept",
+    "replies",
     "tls",
     "pending",
     "link",
@@ -111,6 +115,7 @@ __all__ = [
     "GarbageArguments",
     "Identity",
     "Listeners",
+    "MemoryReplyCache",
     "NotExecuted",
     "NotRegistered",
     "ObservedCall",
@@ -125,6 +130,8 @@ __all__ = [
     "Refusal",
     "Registration",
     "RegistrationFailed",
+    "ReplyCache",
+    "ReplyLimits",
     "RpcError",
     "RpcMismatch",
     "Rpcbind",

@@ -3,9 +3,11 @@
 How it works: one task keeps the connection and reads from it; it puts each reply into the mailbox of the call that
 waits for its xid. Everything else happens in the task of the caller, which owns its entry in the table of xids and
 takes it out on every way out. When the connection is lost, every waiting call finds that in its mailbox and goes to the
-next connection by itself, under the same xid; there, too, a call of a procedure that must not run twice gives up.
+next connection by itself, under the same xid; a call of a procedure that must not run twice gives up there, unless the
+server keeps its replies.
 """
 
+import math
 import random
 from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
@@ -39,6 +41,7 @@ async def open_client(
     *,
     timeout: float = DEFAULT_TIMEOUT,
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
+    replies_kept: float = 0.0,
     max_outstanding: int = 1024,
     back_off: BackOff | None = None,
     connect_now: bool = True,
@@ -50,7 +53,9 @@ async def open_client(
     connect         -- makes a connection, e.g. `functools.partial(transport.open_tcp, host, port)`
     timeout         -- seconds that a call may take in all, connections lost and made again included
     non_idempotent  -- procedures that must not run twice: if the connection is lost after such a call was sent, it
-                       raises `OutcomeUnknown` instead of being sent again
+                       raises `OutcomeUnknown` instead of being sent again, unless
+    replies_kept    -- says for how many seconds the server keeps its replies to them (`ReplyLimits.seconds` of its
+                       reply cache): they are sent again for half as long, to leave the rest to what is on its way
     max_outstanding -- calls in flight; further ones wait
     connect_now     -- connect before the block begins, and raise `ConnectionLost` if that fails; later losses are
                        made good in the background, for as long as calls wait
@@ -72,6 +77,7 @@ async def open_client(
             flavor,
             timeout=timeout,
             non_idempotent=non_idempotent,
+            replies_kept=replies_kept,
             max_outstanding=max_outstanding,
             back_off=back_off or BackOff(),
             chance=random.Random(seed),
@@ -104,6 +110,7 @@ class Client:
         *,
         timeout: float,
         non_idempotent: Collection[xdr.Procedure[Any, Any]],
+        replies_kept: float,
         max_outstanding: int,
         back_off: BackOff,
         chance: random.Random,
@@ -113,6 +120,7 @@ class Client:
         self.flavor: Final = flavor
         self.timeout: Final = timeout
         self._non_idempotent: Final = frozenset(map(_numbers, non_idempotent))
+        self._repeatable: Final = replies_kept / 2
         self._places: Final = trio.Semaphore(max_outstanding)
         self._calls: Final = PendingCalls()
         self._observer: Final = observer
@@ -215,7 +223,7 @@ class Client:
                 CallHeader(xid, procedure.program, procedure.version, procedure.number),
                 arguments,
                 pending,
-                idempotent=_numbers(procedure) not in self._non_idempotent,
+                repeatable=self._repeatable if _numbers(procedure) in self._non_idempotent else math.inf,
                 flavor=flavor,
                 connector=self._connector,
                 counters=self.counters,

@@ -1,12 +1,21 @@
-"""One call on its way to an outcome, over as many transmissions and connections as it takes."""
+"""One call on its way to an outcome, over as many transmissions and connections as it takes.
+
+A call that may not be executed twice is sent again if the last transmission was denied, which says that it was not
+looked at; otherwise only as long as the server is known to keep its replies. If it fails while nobody knows what became
+of an earlier transmission, then that is what its caller hears.
+"""
 
 import logging
+import math
 from typing import Final
+
+import trio
 
 from rpcgss.rpc.errors import (
     AuthRefused,
     BadReply,
     BadVerifier,
+    CallFailed,
     ConnectionLost,
     GarbageArguments,
     NotExecuted,
@@ -40,7 +49,8 @@ _log = QuietLog(logging.getLogger(__name__))
 class Conversation:
     """A call: `name` is its procedure's, `pending` its entry in the table of xids.
 
-    idempotent -- it may be sent again after a connection was lost on which it had been sent as a whole
+    repeatable -- seconds from its first transmission for which it may be sent again, after a connection was lost on
+                  which it had been sent as a whole
     seen       -- is filled in for whoever looks on
     """
 
@@ -51,7 +61,7 @@ class Conversation:
         arguments: Buffer,
         pending: PendingCall,
         *,
-        idempotent: bool,
+        repeatable: float,
         flavor: ClientFlavor,
         connector: Connector,
         counters: ClientCounters,
@@ -61,7 +71,7 @@ class Conversation:
         self._header: Final = header
         self._arguments: Final = arguments
         self._pending: Final = pending
-        self._idempotent: Final = idempotent
+        self._repeatable: Final = repeatable
         self._flavor: Final = flavor
         self._connector: Final = connector
         self._counters: Final = counters
@@ -69,31 +79,42 @@ class Conversation:
         self._transmissions: Final[list[Transmission]] = []
         self._refusals = 0
         self._faults = 0
+        self._sent_until: float | None = None  # when it was first sent as a whole, that much later
+        self._unanswered = 0  # transmissions whose fate nobody knows
 
     async def run(self) -> Buffer:
         """The results, unprotected. Raises `Refusal` and `CallFailed`. Cancelled: nobody waits for replies any more."""
         try:
-            while True:
-                link = await self._connector.connected()
-                self._pending.serial = link.serial
-                try:
-                    await self._transmit(link)
-                except ConnectionLost:
-                    if link.alive:
-                        raise  # it is not the connection
-                    self._leave(link)
-                    continue
-                results = await self._outcome(link)
-                if results is not None:
-                    return results
+            return await self._run()
+        except (CallFailed, Refusal) as error:
+            if self._unanswered and not isinstance(error, OutcomeUnknown):
+                raise self._outcome_unknown(str(error)) from error
+            raise
         finally:
             for transmission in self._transmissions:
                 transmission.finished()
             if self._seen is not None:
                 self._seen.xid, self._seen.octets_in = self._header.xid, self._pending.octets
 
+    async def _run(self) -> Buffer:
+        while True:
+            link = await self._connector.connected()
+            self._pending.serial = link.serial
+            try:
+                await self._transmit(link)
+            except ConnectionLost:
+                if link.alive:
+                    raise  # it is not the connection
+                self._leave(link)
+                continue
+            results = await self._outcome(link)
+            if results is not None:
+                return results
+
     async def _transmit(self, link: ChannelLink) -> None:
+        """Raises `ConnectionLost`: this transmission has not left as a whole, so nobody can act on it."""
         transmission = await self._flavor.transmit(self._header, self._arguments, link)
+        self._check_repeatable("its reply did not come in time")
         self._transmissions.append(transmission)
         if len(self._transmissions) > MAX_TRANSMISSIONS:
             self._transmissions.pop(0).finished()
@@ -102,7 +123,14 @@ class Conversation:
             self._seen.peer = link.peer
             self._seen.transmissions += 1
             self._seen.octets_out += sum(map(len, transmission.chunks))
+        if self._repeatable == math.inf:
+            await link.send(transmission.chunks)
+            return
+        began = trio.current_time()
         await link.send(transmission.chunks)
+        self._unanswered += 1
+        if self._sent_until is None:
+            self._sent_until = began + self._repeatable
 
     async def _outcome(self, link: ChannelLink) -> Buffer | None:
         """What became of the last transmission: results, or None if the call is to be sent again."""
@@ -117,12 +145,15 @@ class Conversation:
                     await self._refused(refusal, link)
                     return None
                 case DeniedReply(refusal=refusal):
+                    self._denied()
                     raise _received(refusal)
                 case BadReply():
+                    self._unanswered = 0
                     raise mail
                 case _:  # LOST
-                    if not self._idempotent and not link.refused:
-                        raise OutcomeUnknown(f"{self._name}: {link.trouble}; the call may have been executed")
+                    if link.refused:
+                        self._denied()
+                    self._check_repeatable(link.trouble)
                     self._leave(link)
                     return None
 
@@ -133,6 +164,7 @@ class Conversation:
                 results = await transmission.open(reply)
             except BadVerifier:
                 continue
+            self._unanswered = 0  # what is said to one of them holds for all
             if reply.stat is not accept_stat.SUCCESS:
                 raise _received(_refusal(reply))
             return results
@@ -143,6 +175,7 @@ class Conversation:
 
     async def _refused(self, refusal: AuthRefused, link: ChannelLink) -> None:
         """Return if the call is to be sent again; else raise `refusal`."""
+        self._denied()
         self._counters.refusals += 1
         self._refusals += 1
         if self._refusals > MAX_REFUSALS:
@@ -156,6 +189,18 @@ class Conversation:
         self._transmissions.pop().finished()
         if not link.alive:
             self._leave(link)
+
+    def _denied(self) -> None:
+        """The last transmission was not looked at; about earlier ones, that says nothing."""
+        self._unanswered = max(self._unanswered - 1, 0)
+
+    def _check_repeatable(self, trouble: str) -> None:
+        """Raises `OutcomeUnknown` if the call may have been executed and must not be sent again."""
+        if self._unanswered and self._sent_until is not None and trio.current_time() >= self._sent_until:
+            raise self._outcome_unknown(trouble)
+
+    def _outcome_unknown(self, trouble: str) -> OutcomeUnknown:
+        return OutcomeUnknown(f"{self._name}: {trouble}; the call may have been executed")
 
     def _leave(self, link: ChannelLink) -> None:
         """Get ready for the next connection: replies on this one, and word of its loss, are of no more use."""

@@ -33,7 +33,7 @@ class ConnectionLost(CallFailed):
 
 
 class OutcomeUnknown(CallFailed):
-    """The connection broke after a call of a non-idempotent procedure may have left: executed or not, nobody knows."""
+    """A call of a non-idempotent procedure has left, and its reply cannot be had: executed or not, nobody knows."""
 
 
 class BadReply(CallFailed):
@@ -63,6 +63,10 @@ class RegistrationFailed(RpcError):
 
 class BadVerifier(RpcError):
     """A reply whose verifier does not fit: not the server's answer to this transmission. Never reaches a caller."""
+
+
+class Superseded(RpcError):
+    """A call that gets no reply, for later copies of it wait for the same. Never reaches a caller."""
 
 
 class Refusal(RpcError):
@@ -157,6 +161,6 @@ class GarbageArguments(NotExecuted):
 
 
 class ServerFault(NotExecuted):
-    """The server failed for a reason of its own (SYSTEM_ERR)."""
+    """The server failed for a reason of its own (SYSTEM_ERR): the call may have been executed, or half of it."""
 
     stat = accept_stat.SYSTEM_ERR

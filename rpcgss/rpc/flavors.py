@@ -42,6 +42,11 @@ class Identity:
         """What the call was secured by, in a word: see `ObservedCall.flavor`."""
         return flavor_name(self.flavor)
 
+    @property
+    def proven_name(self) -> bytes:
+        """The same for whatever the same principal sends, and for nobody else; b"": nothing is proven."""
+        return b""
+
     def __str__(self) -> str:
         return f"somebody of flavor {self.flavor}"
 

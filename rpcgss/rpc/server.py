@@ -8,11 +8,11 @@ done (`intake`); a task for each call does the rest. All that a call can be refu
 import itertools
 import logging
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import trio
 
@@ -32,8 +32,10 @@ from rpcgss.rpc.errors import (
 )
 from rpcgss.rpc.flavors import Answer, Connection, Identity, ServerFlavor, Session
 from rpcgss.rpc.intake import Crowd, Intake
+from rpcgss.rpc.kept import call_key
 from rpcgss.rpc.messages import (
     NULL_AUTH,
+    CallHeader,
     ReceivedCall,
     encode_denied,
     encode_not_executed,
@@ -58,6 +60,7 @@ from rpcgss.rpc.observe import (
 from rpcgss.rpc.octets import Octets
 from rpcgss.rpc.places import Places
 from rpcgss.rpc.quiet import QuietLog
+from rpcgss.rpc.replies import MemoryReplyCache, ReplyCache
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, opaque_auth
 from rpcgss.rpc.tls import ServerTls, begin
 from transport import (
@@ -126,6 +129,9 @@ class Server:
                     where that would be exceeded; see `Octets`. ValueError if it is less than `max_record`
     send_seconds, record_seconds, idle_seconds -- a connection is closed whose peer does not take a reply for so long,
                     does not send the rest of a record, or sends nothing at all and has nothing under way
+    non_idempotent -- procedures that must not be executed twice: what comes again within `reply_cache`'s time gets the
+                    reply of the first time. Raises `ValueError` of one that no service has
+    reply_cache  -- where replies to those are kept; None: in memory
     observer     -- is told of connections and calls, and of what the flavors have to tell
 
     With `max_connections` open, the one that has been idle for longest makes room for the next.
@@ -137,6 +143,8 @@ class Server:
         flavors: Iterable[ServerFlavor],
         *,
         policy: Policy | None = None,
+        non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
+        reply_cache: ReplyCache | None = None,
         tls: ServerTls | None = None,
         max_calls: int = 1024,
         max_calls_per_connection: int = 128,
@@ -162,6 +170,8 @@ class Server:
             idle_seconds=idle_seconds,
             record_seconds=record_seconds,
         )
+        self._non_idempotent: Final = self._numbers_of(non_idempotent)
+        self.reply_cache: Final = MemoryReplyCache() if reply_cache is None else reply_cache
         self._max_connections: Final = max_connections
         self._max_record: Final = max_record
         self._send_seconds: Final = send_seconds
@@ -369,23 +379,46 @@ class Server:
         raise TypeError(f"{refusal!r} has no wire status")
 
     async def _execute(self, received: ReceivedCall, session: Session, connection: Connection) -> Buffer:
-        """The encoded result. Raises `Refusal` and nothing else."""
+        """The encoded result. Raises `Refusal`, and `Superseded`."""
         procedure, method = self._find(received)
         call = Call(received.xid, procedure, session.identity, connection)
         try:
             if self._policy is not None:
                 self._policy(call)
-            arguments = _decode(procedure, await session.unprotect(received.body))
+            arguments = await session.unprotect(received.body)
+        except Exception as error:
+            self._fail(call, error)
+        numbers = received.program, received.version, received.procedure
+        if numbers not in self._non_idempotent:
+            return await self._perform(call, method, arguments)
+        key = call_key(session.identity, connection.origin, CallHeader(received.xid, *numbers), arguments)
+        return await self.reply_cache.run(key, partial(self._perform, call, method, arguments))
+
+    async def _perform(self, call: Call, method: Callable[..., Awaitable[Any]], body: Buffer) -> Buffer:
+        """The encoded result of a call that is to be executed. Raises `Refusal` and nothing else."""
+        try:
+            arguments = _decode(call.procedure, body)
             self.counters.calls += 1
-            return procedure.result.encode(await method(call, *arguments))
+            return call.procedure.result.encode(await method(call, *arguments))
         except xdr.ProcedureUnavailable as error:
             raise ProcedureUnavailable(str(error)) from error
         except Exception as error:
-            if isinstance(error, Refusal) and not error.received:
-                raise
-            self.counters.faults += 1
-            _fault(f"{procedure.name} of %s failed", connection)
-            raise ServerFault(f"{procedure.name} failed") from error
+            self._fail(call, error)
+
+    def _fail(self, call: Call, error: Exception) -> NoReturn:
+        """Raise what is being handled as the `Refusal` that it is, or a fault of ours."""
+        if isinstance(error, Refusal) and not error.received:
+            raise
+        self.counters.faults += 1
+        _fault(f"{call.procedure.name} of %s failed", call.connection)
+        raise ServerFault(f"{call.procedure.name} failed") from error
+
+    def _numbers_of(self, procedures: Collection[xdr.Procedure[Any, Any]]) -> frozenset[tuple[int, int, int]]:
+        for procedure in procedures:
+            service = self._programs.get(procedure.program, {}).get(procedure.version)
+            if service is None or service.handler(procedure.number) is None:
+                raise ValueError(f"{procedure.name} is to be executed at most once, but is of no service here")
+        return frozenset((procedure.program, procedure.version, procedure.number) for procedure in procedures)
 
     def _find(self, call: ReceivedCall) -> tuple[xdr.Procedure[Any, Any], Callable[..., Awaitable[Any]]]:
         versions = self._programs.get(call.program)

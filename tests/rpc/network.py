@@ -53,6 +53,7 @@ class Network:
         self.max_record = MAX_RECORD
         self._nursery = nursery
         self._scopes: list[trio.CancelScope] = []
+        self._streams: list[trio.abc.Stream] = []
 
     async def connect(self) -> StreamChannel:
         await trio.lowlevel.checkpoint()
@@ -60,6 +61,7 @@ class Network:
             raise ConnectionRefusedError(111, "Connection refused")
         self.connections += 1
         near, far = trio.testing.memory_stream_pair()
+        self._streams += near, far
         near_cut, far_cut = self.cuts.pop(0) if self.cuts else (None, None)
         await self._nursery.start(self._serve, _cutting(far, far_cut), self.server)
         return StreamChannel(_cutting(near, near_cut), peer="server", max_record=self.max_record)
@@ -69,6 +71,12 @@ class Network:
         for scope in self._scopes:
             scope.cancel()
         self._scopes.clear()
+
+    async def break_all(self) -> None:
+        """Every connection there is breaks; the calls that run at the server go on."""
+        streams, self._streams = self._streams, []
+        for stream in streams:
+            await trio.aclose_forcefully(stream)
 
     async def _serve(
         self,
