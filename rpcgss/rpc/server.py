@@ -29,6 +29,7 @@ from rpcgss.rpc.errors import (
     Refusal,
     RpcError,
     ServerFault,
+    Superseded,
 )
 from rpcgss.rpc.flavors import Answer, Connection, Identity, ServerFlavor, Session
 from rpcgss.rpc.intake import Crowd, Intake
@@ -318,6 +319,8 @@ class Server:
             return [self._refusal(message_xid(record) or 0, refusal, NULL_AUTH, connection, seen)]
         except BadMessage:
             raise
+        except Superseded:
+            return None
         except RpcError as error:  # a reply that cannot be protected must not leave at all (RFC 2203, 5.3.3.4)
             _log.warning("%s: no reply: %s", connection.peer, error, event="reply.unprotected", peer=connection.peer)
             return None
