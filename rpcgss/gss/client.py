@@ -64,6 +64,7 @@ class ClientEventKind(Enum):
     LOST = "lost"
     RECOVERED = "recovered"
     RENEWED = "renewed"
+    UPGRADED = "upgraded"
     FAILED = "failed"
 
 
@@ -85,12 +86,13 @@ class ClientEvent(Event):
 @dataclass(slots=True)
 class GssClientCounters:
     """Totals since the start. Every context counts once in by_exchange or by_ticket; `lost` are those that the server
-    denied, `failures` attempts that brought none."""
+    denied, `failures` attempts that brought none; `renewed` and `upgraded` those that replaced one that was good."""
 
     by_exchange: int = 0
     by_ticket: int = 0
     lost: int = 0
     renewed: int = 0
+    upgraded: int = 0
     failures: int = 0
 
 
@@ -272,6 +274,7 @@ class GssFlavor(ClientFlavor):
                 return
         try:
             self._install(await self._exchange(header, link), link, began)
+            await self._upgrade(header, link)
         except AuthenticationFailed as failure:
             self.counters.failures += 1
             self._tell(ClientEventKind.FAILED, None, trio.current_time(), trio.current_time() - began)
@@ -327,12 +330,27 @@ class GssFlavor(ClientFlavor):
             with trio.move_on_after(RENEWAL_PATIENCE):
                 context = await self._exchange(header, link)
                 self._install(context, link, began, replaced=old)
+                await self._upgrade(header, link)
         except (AuthenticationFailed, NotExecuted) as failure:
             self.counters.failures += 1
             logger.warning("the context with %s is not renewed yet: %s", self.demands.target, failure)
         finally:
             self._attempt = None
             attempt.done.set()
+
+    async def _upgrade(self, header: CallHeader, link: Link) -> None:
+        """Go on under the keys of a ticket at once, if the extension wants that; else with the context that is there.
+        Calls that come meanwhile need not wait for it."""
+        old, began = self._current, trio.current_time()
+        if self._extension is None or not self._extension.upgrades or old is None:
+            return
+        try:
+            upgraded = await self._extension.recover(header.program, header.version, self.demands, link)
+        except ConnectionLost as failure:
+            logger.debug("no upgrade: %s", failure)  # the context is as good on the next connection
+            return
+        if upgraded is not None and self._as_demanded(upgraded):
+            self._install(upgraded, link, began, replaced=old)
 
     def _install(
         self, context: ClientContext, link: Link, began: float, *, replaced: ClientContext | None = None
@@ -353,9 +371,13 @@ class GssFlavor(ClientFlavor):
             kind, began = ClientEventKind.RECOVERED, self._lost_at
             self._lost_at = None
         elif replaced is not None:
-            self.counters.renewed += 1
             self._retire(replaced)
-            kind = ClientEventKind.RENEWED
+            if context.origin is Origin.TICKET:
+                self.counters.upgraded += 1
+                kind = ClientEventKind.UPGRADED
+            else:
+                self.counters.renewed += 1
+                kind = ClientEventKind.RENEWED
         else:
             kind = ClientEventKind.ESTABLISHED
         self._tell(kind, context.origin, now, now - began)

@@ -104,6 +104,11 @@ class ClientExtension(ABC):
         """What it counts and tells of its own. Of an extension that several flavors share, the same each time."""
         return ()
 
+    @property
+    def upgrades(self) -> bool:
+        """Whether a context that a GSS exchange has made is to be replaced at once by one of `recover`."""
+        return False
+
     @abstractmethod
     def offer(self, demands: Demands, link: Link, *, carried_context: bool) -> int:
         """The seq_num of creation requests on this connection, which may have carried a context before; 0: no offer."""

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from rpcgss.gss.client import GssFlavor
+from rpcgss.gss.client import ClientEventKind, GssFlavor
 from rpcgss.gss.context import ClientContext, Origin
 from rpcgss.gss.errors import GssError
 from rpcgss.gss.provider import GssFlag, GssService
@@ -35,10 +35,10 @@ services = pytest.mark.parametrize("service", list(GssService))
 class Ends:
     """A client's flavor and a server's, with tickets on either end."""
 
-    def __init__(self, *, service: GssService = GssService.PRIVACY, rounds: int = 1) -> None:
+    def __init__(self, *, service: GssService = GssService.PRIVACY, rounds: int = 1, upgrade: bool = False) -> None:
         self.provider = FakeProvider()
         self.acceptor = FakeAcceptor(rounds=rounds)
-        self.client_tickets = TicketClient()
+        self.client_tickets = TicketClient(upgrade=upgrade)
         self.flavor = GssFlavor(
             "nfs@server",
             service=service,
@@ -384,3 +384,88 @@ async def test_case_11_an_exchange_that_never_began_costs_no_offer() -> None:
     ends.provider.error = None
     await wire.call(ends.flavor)
     assert ends.server_tickets.counters.granted == 1
+
+
+# Upgrade at once
+
+
+@services
+async def test_an_upgrade_replaces_the_mechanisms_context_before_its_first_call(service: GssService) -> None:
+    ends = Ends(service=service, upgrade=True)
+    seen: list[ClientEventKind] = []
+    ends.flavor.events.append(lambda event: seen.append(event.kind))
+    wire = ends.wire()
+    for _ in range(2):
+        assert await wire.call(ends.flavor, b"abc") == b"cba"
+        assert ends.context.origin is Origin.TICKET
+    assert seen == [ClientEventKind.ESTABLISHED, ClientEventKind.UPGRADED]
+    assert ends.made == (1, 1)
+    assert len(ends.server.store.contexts()) == 2
+    await ends.flavor.aclose(wire)
+    assert not ends.server.store.contexts()  # DESTROY for both
+
+
+async def test_recovery_is_not_upgraded_again() -> None:
+    ends = Ends(upgrade=True)
+    wire = ends.wire()
+    await wire.call(ends.flavor)
+    lose(ends)
+    await wire.call(ends.flavor)
+    assert ends.made == (1, 2)
+    assert ends.flavor.counters.upgraded == 1
+
+
+async def test_without_a_ticket_there_is_no_upgrade(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = Ends(upgrade=True)
+    ends.server = GssServerFlavor(ends.acceptor, worker=InlineWorker())
+    wire = ends.wire()
+    assert await wire.call(ends.flavor, b"abc") == b"cba"
+    assert ends.context.origin is Origin.EXCHANGE
+    assert len(wire.calls) == 2
+
+
+@pytest.mark.parametrize("trouble", ["no", "forged denial", "silence", "lost"])
+async def test_a_failed_upgrade_costs_nothing_but_itself(trouble: str, autojump_clock: trio.testing.MockClock) -> None:
+    ends = Ends(upgrade=True)
+    wire = ends.wire()
+    exchange = wire.exchange
+
+    async def troubled(*arguments: object, **options: object) -> object:
+        before = len(wire.calls)
+        result = await exchange(*arguments, **options)  # type: ignore[arg-type]
+        if is_request(wire.calls[before]):
+            if trouble == "silence":
+                await trio.sleep_forever()
+            if trouble == "lost":
+                raise ConnectionLost("cut")
+        return result
+
+    wire.exchange = troubled  # type: ignore[method-assign,assignment]
+    if trouble == "no":
+        wire.outgoing = lambda call: call[:-1] + b"?" if is_request(call) else call
+    if trouble == "forged denial":
+        wire.incoming = lambda reply: reply[:4] + CREDPROBLEM if is_request(wire.calls[-1]) else reply
+    assert await wire.call(ends.flavor, b"abc") == b"cba"
+    assert ends.made == (1, 0)
+    assert ends.context.origin is Origin.EXCHANGE
+    assert ends.flavor.counters.failures == 0
+
+
+async def test_a_renewed_context_is_upgraded_too(autojump_clock: trio.testing.MockClock) -> None:
+    ends = Ends(upgrade=True)
+    wire = ends.wire()
+    await wire.call(ends.flavor)
+    assert ends.context.expiry is not None
+    await trio.sleep_until(ends.context.expiry - 60)
+    assert await wire.call(ends.flavor, b"abc") == b"cba"
+    assert ends.made == (2, 2)
+    assert ends.context.origin is Origin.TICKET
+
+
+async def test_calls_that_wait_for_the_context_are_upgraded_together() -> None:
+    ends = Ends(upgrade=True)
+    wire = ends.wire()
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(wire.call, ends.flavor)
+    assert ends.made == (1, 1)

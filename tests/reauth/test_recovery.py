@@ -151,6 +151,22 @@ async def test_recovery_after_a_loss(
     assert int(before.established) == after.established
 
 
+@services
+async def test_an_upgrade_at_once(realm: Realm, host: Host, service: GssService) -> None:
+    gss = flavor(TicketClient(upgrade=True), service=service)
+    async with host.alive(), open_client(host.connect, gss) as client:
+        async with trio.open_nursery() as nursery:
+            for size in (0, 5, 300_000):
+                nursery.start_soon(echo, client, bytes(size))
+        assert gss.context is not None
+        assert gss.context.origin is Origin.TICKET
+        host.lose()
+        await echo(client)
+    assert (gss.counters.by_exchange, gss.counters.by_ticket, gss.counters.failures) == (1, 2, 0)
+    assert gss.counters.upgraded == 1
+    assert all(caller.reauthenticated for caller in host.service.callers)
+
+
 @pytest.mark.parametrize("share", [True, False])
 @pytest.mark.parametrize("suites", [[1], [2]])
 async def test_suites_and_shares(realm: Realm, host: Host, suites: list[int], share: bool) -> None:
