@@ -79,6 +79,7 @@ READING_ORDER = (
     "rpc",
     "gss",
     "reauth",
+    "capture",
     "metrics",
     "prometheus",
     "log",

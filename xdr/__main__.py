@@ -7,13 +7,12 @@ import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
 
 from .codecs import Codec
-from .compile import compile_file, understood
+from .compile import load_file, understood
 from .emit import emit
 from .errors import XdrError
 from .plain import from_plain, to_plain
@@ -153,9 +152,7 @@ def _codec(name: str, file: Path | None, module: str | None) -> Codec[Any]:
     if (file is None) == (module is None):
         raise click.UsageError("expected either --file or --module")
     if file is not None:
-        made = ModuleType(f"{file.stem}_xdr")
-        sys.modules[made.__name__] = made  # dataclasses look their module up
-        exec(compile_file(file), made.__dict__)
+        made = load_file(file)
     else:
         try:
             made = import_module(module or "")

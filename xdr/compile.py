@@ -1,6 +1,9 @@
 """The compiler in one call: read, parse, resolve, emit."""
 
+import itertools
+import sys
 from pathlib import Path
+from types import ModuleType
 
 from .emit import emit
 from .model import Module
@@ -21,6 +24,18 @@ def compile_file(
     Raises ``CompileError``, ``OSError`` if a file cannot be read, or ``XdrError`` if a module cannot be imported.
     """
     return emit(understood(read_source(path, include, defines, before), imports), path.name)
+
+
+def load_file(path: Path) -> ModuleType:
+    """The module for a ``.x`` file, compiled for the moment and loaded. Raises what ``compile_file`` raises."""
+    made = ModuleType(f"{path.stem}_xdr_{next(_loaded)}")
+    code = compile(compile_file(path), str(path), "exec")
+    sys.modules[made.__name__] = made  # dataclasses look their module up
+    exec(code, made.__dict__)
+    return made
+
+
+_loaded = itertools.count(1)
 
 
 def compile_text(text: str, file: str = "text.x") -> str:

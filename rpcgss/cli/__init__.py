@@ -6,9 +6,9 @@ from typing import Final
 
 import click
 
-READING_ORDER = ("common", "keys", "tickets")
+READING_ORDER = ("common", "keys", "tickets", "capture")
 
-COMMANDS: Final = ("keys", "tickets")
+COMMANDS: Final = ("keys", "tickets", "capture")
 """The commands, in the order of the help text: each is called `command` in the module of its name."""
 
 
