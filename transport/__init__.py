@@ -1,9 +1,19 @@
-"""Bytes on their way: whole records over TCP, TLS, Unix sockets, or within a process.
+"""Bytes on their way: whole records over TCP, TLS, Unix sockets, UDP, or within a process.
 
-`record` marks records without I/O; everything else is a `trio.abc.Channel[bytes]` of whole records. This package knows
-nothing of XDR or RPC.
+`record` marks records without I/O; everything else is a `trio.abc.Channel[bytes]` of whole records, but for the UDP
+socket of a server, which has many peers. This package knows nothing of XDR or RPC.
 """
 
+from transport.datagram import (
+    MAX_DATAGRAM,
+    MAX_DATAGRAM_IPV6,
+    DatagramChannel,
+    DatagramListener,
+    DatagramSocket,
+    Sender,
+    listen_udp,
+    open_udp,
+)
 from transport.errors import RecordTooLarge, TlsError, TooManyFragments, TransportError
 from transport.listen import MAX_CONNECTIONS, UnixListener, accept_channels, listen_tcp, listen_unix, local_address
 from transport.memory import memory_channel_pair
@@ -11,19 +21,25 @@ from transport.record import MAX_FRAGMENTS, MAX_RECORD, UNASKED_OCTETS, Buffer, 
 from transport.stream import NOWHERE, Origin, Record, Stalled, StreamChannel, open_tcp, open_unix
 from transport.tls import TlsRefused, TlsSession, TlsStream, server_end_point
 
-READING_ORDER = ("errors", "record", "tls", "stream", "listen", "memory")
+READING_ORDER = ("errors", "record", "tls", "stream", "datagram", "listen", "memory")
 
 __all__ = [
     "MAX_CONNECTIONS",
+    "MAX_DATAGRAM",
+    "MAX_DATAGRAM_IPV6",
     "MAX_FRAGMENTS",
     "MAX_RECORD",
     "NOWHERE",
     "UNASKED_OCTETS",
     "Buffer",
+    "DatagramChannel",
+    "DatagramListener",
+    "DatagramSocket",
     "Origin",
     "Record",
     "RecordReader",
     "RecordTooLarge",
+    "Sender",
     "Stalled",
     "StreamChannel",
     "TlsError",
@@ -36,10 +52,12 @@ __all__ = [
     "accept_channels",
     "encode_record",
     "listen_tcp",
+    "listen_udp",
     "listen_unix",
     "local_address",
     "memory_channel_pair",
     "open_tcp",
+    "open_udp",
     "open_unix",
     "server_end_point",
 ]

@@ -84,6 +84,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
     """
 
     reliable: Final = True
+    complaint: Final = ""
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from rpcgss.rpc.errors import (
     BadVerifier,
     CallFailed,
     CallTimedOut,
+    CallTooLarge,
     ConnectionLost,
     Denied,
     GarbageArguments,
@@ -56,6 +57,7 @@ from rpcgss.rpc.observe import (
 )
 from rpcgss.rpc.portmapper import Portmapper
 from rpcgss.rpc.replies import MemoryReplyCache, ReplyCache
+from rpcgss.rpc.retransmission import Retransmission
 from rpcgss.rpc.rpcbind import Registration, Rpcbind
 from rpcgss.rpc.server import Call, Policy, Server, ServerCounters, stopping_on_signals
 from rpcgss.rpc.tls import ClientTls, ServerTls, client_tls, server_tls
@@ -72,12 +74,14 @@ READING_ORDER = (
     "replies",
     "tls",
     "pending",
+    "retransmission",
     "link",
     "conversation",
     "client",
     "places",
     "octets",
     "intake",
+    "peers",
     "server",
     "rpcbind_xdr",
     "universal",
@@ -101,6 +105,7 @@ __all__ = [
     "Call",
     "CallFailed",
     "CallTimedOut",
+    "CallTooLarge",
     "Client",
     "ClientCounters",
     "ClientFlavor",
@@ -132,6 +137,7 @@ __all__ = [
     "RegistrationFailed",
     "ReplyCache",
     "ReplyLimits",
+    "Retransmission",
     "RpcError",
     "RpcMismatch",
     "Rpcbind",

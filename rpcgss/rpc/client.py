@@ -23,6 +23,7 @@ from rpcgss.rpc.link import BackOff, ClientCounters, Connect, Connector
 from rpcgss.rpc.messages import CallHeader
 from rpcgss.rpc.observe import OK, End, ObservedCall, Observer, Observers, Source, outcome_of
 from rpcgss.rpc.pending import PendingCalls
+from rpcgss.rpc.retransmission import Retransmission, Timers
 from transport import TlsSession
 from xdr import Buffer
 
@@ -44,6 +45,7 @@ async def open_client(
     replies_kept: float = 0.0,
     max_outstanding: int = 1024,
     back_off: BackOff | None = None,
+    retransmission: Retransmission | None = None,
     connect_now: bool = True,
     seed: int | None = None,
     observer: Observer | None = None,
@@ -53,13 +55,16 @@ async def open_client(
     connect         -- makes a connection, e.g. `functools.partial(transport.open_tcp, host, port)`
     timeout         -- seconds that a call may take in all, connections lost and made again included
     non_idempotent  -- procedures that must not run twice: if the connection is lost after such a call was sent, it
-                       raises `OutcomeUnknown` instead of being sent again, unless
+                       raises `OutcomeUnknown` instead of being sent again, and over an unreliable transport it is sent
+                       once, and raises that when its time is up, unless
     replies_kept    -- says for how many seconds the server keeps its replies to them (`ReplyLimits.seconds` of its
                        reply cache): they are sent again for half as long, to leave the rest to what is on its way
     max_outstanding -- calls in flight; further ones wait
+    back_off        -- of tries to connect
+    retransmission  -- of calls over an unreliable transport: how long to wait for their answers
     connect_now     -- connect before the block begins, and raise `ConnectionLost` if that fails; later losses are
                        made good in the background, for as long as calls wait
-    seed            -- of the random part of the back-off
+    seed            -- of the random part of the back-off, and of the waits
     observer        -- is told of connections and calls, and of what the flavor has to tell
     """
     failure: BaseException | None = None
@@ -80,6 +85,7 @@ async def open_client(
             replies_kept=replies_kept,
             max_outstanding=max_outstanding,
             back_off=back_off or BackOff(),
+            retransmission=retransmission or Retransmission(),
             chance=random.Random(seed),
             observer=None if observer is None else Observers(observer),
         )
@@ -113,6 +119,7 @@ class Client:
         replies_kept: float,
         max_outstanding: int,
         back_off: BackOff,
+        retransmission: Retransmission,
         chance: random.Random,
         observer: Observer | None,
     ) -> None:
@@ -124,7 +131,8 @@ class Client:
         self._places: Final = trio.Semaphore(max_outstanding)
         self._calls: Final = PendingCalls()
         self._observer: Final = observer
-        self._connector: Final = Connector(connect, self._calls, self.counters, back_off, chance, observer)
+        timers = Timers(retransmission, chance)
+        self._connector: Final = Connector(connect, self._calls, self.counters, back_off, timers, chance, observer)
         self._source: Final = Source("client", self.counters)
         if observer is not None:
             observer.attached(self._source)
@@ -153,7 +161,8 @@ class Client:
 
         Raises `xdr.EncodeError` of an argument that does not fit (nothing is sent); `Refusal` if the server refused;
         `CallFailed` for everything else: `CallTimedOut`, `ConnectionLost`, `OutcomeUnknown`, `BadReply`,
-        `AuthenticationFailed`. Cancelled: the call may have been executed; the client and its other calls go on.
+        `AuthenticationFailed`, `CallTooLarge`. Cancelled: the call may have been executed; the client and its other
+        calls go on.
         """
         arguments = procedure.argument.encode(argument)
         self.counters.calls += 1
@@ -196,6 +205,7 @@ class Client:
         flavor: ClientFlavor,
         seen: ObservedCall | None,
     ) -> R:
+        conversation: Conversation | None = None
         with trio.move_on_after(seconds) as limit:
             # An uncontended trio.Semaphore.acquire would give way to other tasks for nothing.
             try:
@@ -203,7 +213,19 @@ class Client:
             except trio.WouldBlock:
                 await self._places.acquire()
             try:
-                results = await self._converse(procedure, arguments, flavor, seen)
+                with self._calls.new(flavor) as (xid, pending):
+                    conversation = Conversation(
+                        procedure.name,
+                        CallHeader(xid, procedure.program, procedure.version, procedure.number),
+                        arguments,
+                        pending,
+                        repeatable=self._repeatable if _numbers(procedure) in self._non_idempotent else math.inf,
+                        flavor=flavor,
+                        connector=self._connector,
+                        counters=self.counters,
+                        seen=seen,
+                    )
+                    results = await conversation.run()
             finally:
                 self._places.release()
             try:
@@ -211,25 +233,10 @@ class Client:
             except xdr.DecodeError as error:
                 raise BadReply(f"{procedure.name}: the results are not {procedure.result.name}: {error}") from error
         assert limit.cancelled_caught
-        excuse = f": {self._connector.trouble}" if self._connector.link is None else ""
-        raise CallTimedOut(f"{procedure.name}: no reply within {seconds:g} s{excuse}")
-
-    async def _converse(
-        self, procedure: xdr.Procedure[Any, Any], arguments: Buffer, flavor: ClientFlavor, seen: ObservedCall | None
-    ) -> Buffer:
-        with self._calls.new(flavor) as (xid, pending):
-            conversation = Conversation(
-                procedure.name,
-                CallHeader(xid, procedure.program, procedure.version, procedure.number),
-                arguments,
-                pending,
-                repeatable=self._repeatable if _numbers(procedure) in self._non_idempotent else math.inf,
-                flavor=flavor,
-                connector=self._connector,
-                counters=self.counters,
-                seen=seen,
-            )
-            return await conversation.run()
+        link = self._connector.link
+        excuse = self._connector.trouble if link is None else link.complaint
+        text = f"no reply within {seconds:g} s{f': {excuse}' if excuse else ''}"
+        raise conversation.timed_out(text) if conversation else CallTimedOut(f"{procedure.name}: {text}")
 
     async def _close(self) -> None:
         try:

@@ -16,6 +16,7 @@ from rpcgss.rpc.errors import (
     BadReply,
     BadVerifier,
     CallFailed,
+    CallTimedOut,
     ConnectionLost,
     GarbageArguments,
     NotExecuted,
@@ -31,8 +32,9 @@ from rpcgss.rpc.flavors import ClientFlavor, Transmission
 from rpcgss.rpc.link import ChannelLink, ClientCounters, Connector
 from rpcgss.rpc.messages import AcceptedReply, CallHeader, DeniedReply
 from rpcgss.rpc.observe import ObservedCall
-from rpcgss.rpc.pending import PendingCall
+from rpcgss.rpc.pending import Mail, PendingCall
 from rpcgss.rpc.quiet import QuietLog
+from rpcgss.rpc.retransmission import Timer
 from rpcgss.rpc.rpc_xdr import accept_stat
 from xdr import Buffer
 
@@ -50,7 +52,7 @@ class Conversation:
     """A call: `name` is its procedure's, `pending` its entry in the table of xids.
 
     repeatable -- seconds from its first transmission for which it may be sent again, after a connection was lost on
-                  which it had been sent as a whole
+                  which it had been sent as a whole, or over an unreliable transport
     seen       -- is filled in for whoever looks on
     """
 
@@ -77,6 +79,9 @@ class Conversation:
         self._counters: Final = counters
         self._seen: Final = seen
         self._transmissions: Final[list[Transmission]] = []
+        self._timer: Timer | None = None  # on unreliable links, as the next two
+        self._sent = 0  # since the last denial that was believed
+        self._stale = 0  # denials that may still come for what was sent before it
         self._refusals = 0
         self._faults = 0
         self._sent_until: float | None = None  # when it was first sent as a whole, that much later
@@ -96,6 +101,12 @@ class Conversation:
             if self._seen is not None:
                 self._seen.xid, self._seen.octets_in = self._header.xid, self._pending.octets
 
+    def timed_out(self, text: str) -> CallFailed:
+        """What it means that its deadline has passed."""
+        if self._unanswered and self._timer is not None:
+            return self._outcome_unknown(text)
+        return CallTimedOut(f"{self._name}: {text}")
+
     async def _run(self) -> Buffer:
         while True:
             link = await self._connector.connected()
@@ -113,12 +124,17 @@ class Conversation:
 
     async def _transmit(self, link: ChannelLink) -> None:
         """Raises `ConnectionLost`: this transmission has not left as a whole, so nobody can act on it."""
+        if not link.reliable:
+            self._go_unreliably()
         transmission = await self._flavor.transmit(self._header, self._arguments, link)
         self._check_repeatable("its reply did not come in time")
         self._transmissions.append(transmission)
         if len(self._transmissions) > MAX_TRANSMISSIONS:
             self._transmissions.pop(0).finished()
         self._counters.transmissions += 1
+        if self._timer is not None:
+            self._sent += 1
+            self._timer.sent(trio.current_time())
         if self._seen is not None:
             self._seen.peer = link.peer
             self._seen.transmissions += 1
@@ -132,15 +148,30 @@ class Conversation:
         if self._sent_until is None:
             self._sent_until = began + self._repeatable
 
+    def _go_unreliably(self) -> None:
+        """Get ready for a transmission that may never arrive. The earlier ones hold up nobody's window any more: what
+        counts is that this one does not fall below it. Replies to them are still understood."""
+        for transmission in self._transmissions:
+            transmission.finished()
+        if self._timer is None:
+            header = self._header
+            self._timer = self._connector.timers.timer((header.program, header.version, header.procedure))
+
     async def _outcome(self, link: ChannelLink) -> Buffer | None:
         """What became of the last transmission: results, or None if the call is to be sent again."""
         while True:
-            mail = await self._pending.next()
+            mail = await self._mail(link)
             match mail:
+                case None:
+                    self._counters.retransmissions += 1
+                    return None
                 case AcceptedReply():
                     results = await self._open(mail)
                     if results is not None:
                         return results
+                case DeniedReply(refusal=AuthRefused()) if self._stale:
+                    self._stale -= 1
+                    self._counters.late_replies += 1
                 case DeniedReply(refusal=AuthRefused() as refusal):
                     await self._refused(refusal, link)
                     return None
@@ -157,6 +188,13 @@ class Conversation:
                     self._leave(link)
                     return None
 
+    async def _mail(self, link: ChannelLink) -> Mail | None:
+        """The next piece of mail; None: it is time to send the call again."""
+        timer, until = self._timer, self._sent_until
+        if timer is None or link.reliable or (until is not None and timer.due >= until):
+            return await self._pending.next()
+        return await link.mail(self._pending, timer)
+
     async def _open(self, reply: AcceptedReply) -> Buffer | None:
         """The results in a reply; None: it answers none of our transmissions."""
         for transmission in reversed(self._transmissions):
@@ -167,6 +205,8 @@ class Conversation:
             self._unanswered = 0  # what is said to one of them holds for all
             if reply.stat is not accept_stat.SUCCESS:
                 raise _received(_refusal(reply))
+            if self._timer is not None:
+                self._timer.answered(trio.current_time())
             return results
         self._counters.bad_replies += 1
         name = self._name
@@ -175,7 +215,8 @@ class Conversation:
 
     async def _refused(self, refusal: AuthRefused, link: ChannelLink) -> None:
         """Return if the call is to be sent again; else raise `refusal`."""
-        self._denied()
+        if link.reliable:
+            self._denied()  # of a datagram, a copy may have been executed
         self._counters.refusals += 1
         self._refusals += 1
         if self._refusals > MAX_REFUSALS:
@@ -185,8 +226,12 @@ class Conversation:
         except ConnectionLost:
             again = True
         if not again:
+            if not link.reliable:
+                self._denied()
             raise _received(refusal)
         self._transmissions.pop().finished()
+        if not link.reliable:
+            self._stale, self._sent = self._sent - 1, 0
         if not link.alive:
             self._leave(link)
 
@@ -210,6 +255,7 @@ class Conversation:
         if self._faults >= MAX_FAULTS:
             raise BadReply(f"{self._name}: {link.trouble}")
         self._pending.clear()
+        self._stale = self._sent = 0
 
 
 def _received(refusal: Refusal) -> Refusal:

@@ -36,6 +36,10 @@ class OutcomeUnknown(CallFailed):
     """A call of a non-idempotent procedure has left, and its reply cannot be had: executed or not, nobody knows."""
 
 
+class CallTooLarge(CallFailed):
+    """The call does not fit the transport. Nothing was sent."""
+
+
 class BadReply(CallFailed):
     """The server answered something that is not a result of this procedure."""
 

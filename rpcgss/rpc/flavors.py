@@ -219,13 +219,18 @@ class AuthSys(ClientFlavor):
 @dataclass(eq=False, slots=True)
 class Connection:
     """Where calls come from. `peer` is for logs; `serial` is unique in the process; `reliable` and `tls` as in
-    `Link`; `origin` is what the kernel knows of it."""
+    `Link`; `origin` is what the kernel knows of it; `max_reply` is what a reply may have in octets, None: anything.
+
+    Over UDP, each address and port that calls come from is a connection, until it has been silent for long. Anybody can
+    forge the address of a datagram.
+    """
 
     peer: str
     serial: int
     reliable: bool = True
     origin: Origin = NOWHERE
     tls: TlsSession | None = None
+    max_reply: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

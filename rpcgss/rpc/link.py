@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 import trio
 
-from rpcgss.rpc.errors import BadMessage, BadReply, ConnectionLost, RpcError, TlsFailed
+from rpcgss.rpc.errors import BadMessage, BadReply, CallTooLarge, ConnectionLost, RpcError, TlsFailed
 from rpcgss.rpc.flavors import ClientFlavor, Link
 from rpcgss.rpc.messages import (
     CallHeader,
@@ -24,8 +24,9 @@ from rpcgss.rpc.messages import (
     parse_reply_untrusted,
 )
 from rpcgss.rpc.observe import ConnectionEvent, ConnectionEventKind, End, Observer
-from rpcgss.rpc.pending import LOST, PendingCalls
+from rpcgss.rpc.pending import LOST, Mail, PendingCall, PendingCalls
 from rpcgss.rpc.quiet import QuietLog
+from rpcgss.rpc.retransmission import Timer, Timers
 from rpcgss.rpc.rpc_xdr import opaque_auth
 from transport import Record, RecordTooLarge, TlsRefused, TlsSession, TransportError
 from xdr import Buffer
@@ -39,7 +40,8 @@ _log = QuietLog(logging.getLogger(__name__))
 
 
 class RecordChannel(Protocol):
-    """What a client needs of a connection: `transport.StreamChannel`, or something like it."""
+    """What a client needs of a connection: `transport.StreamChannel`, `transport.DatagramChannel`, or something like
+    them."""
 
     @property
     def peer(self) -> str: ...
@@ -49,6 +51,8 @@ class RecordChannel(Protocol):
     def last_received(self) -> float: ...
     @property
     def tls(self) -> TlsSession | None: ...
+    @property
+    def complaint(self) -> str: ...
     async def send(self, value: Record) -> None: ...
     async def receive(self) -> bytes: ...
     async def aclose(self) -> None: ...
@@ -59,10 +63,12 @@ Connect = Callable[[], Awaitable[RecordChannel]]
 
 @dataclass(slots=True)
 class ClientCounters:
-    """Totals since the client was opened."""
+    """Totals since the client was opened. `retransmissions` are those of calls that were not answered in time;
+    `late_replies` came to calls that nobody waits for any more, copies among them."""
 
     calls: int = 0
     transmissions: int = 0
+    retransmissions: int = 0
     connections: int = 0
     connections_lost: int = 0
     refusals: int = 0
@@ -101,6 +107,7 @@ class ChannelLink(Link):
         serial: int,
         calls: PendingCalls,
         counters: ClientCounters,
+        timers: Timers,
         lost: Callable[["ChannelLink"], None],
     ) -> None:
         self.serial = serial
@@ -115,12 +122,18 @@ class ChannelLink(Link):
         self._channel: Final = channel
         self._calls: Final = calls
         self._counters: Final = counters
+        self._timers: Final = timers
         self._lost: Final = lost
         self._reading: Final = trio.CancelScope()
 
     @property
     def last_received(self) -> float:  # type: ignore[override]  # derived, not stored
         return self._channel.last_received
+
+    @property
+    def complaint(self) -> str:
+        """Why no replies come, as far as the network says; "" if it says nothing."""
+        return self._channel.complaint
 
     async def read(self) -> None:
         """Deliver replies until the connection ends, is given up, or this is cancelled; close it."""
@@ -139,6 +152,8 @@ class ChannelLink(Link):
             raise ConnectionLost(self.trouble)
         try:
             await self._channel.send(chunks)
+        except RecordTooLarge as error:
+            raise CallTooLarge(f"{self._channel.peer}: {error}") from error
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             self.trouble = self.trouble or f"the connection to {self._channel.peer} broke: {reason(error)}"
             self.abandon()
@@ -158,11 +173,32 @@ class ChannelLink(Link):
             header = encode_call_header(CallHeader(xid, program, version, 0), credential)
             verifier, body = seal(header)
             with trio.fail_after(math.inf if timeout is None else timeout):
-                await self.send([header + encode_auth(verifier), body])
-                mail = await pending.next()
+                mail = await self._exchange([header + encode_auth(verifier), body], pending)
         if mail is LOST or isinstance(mail, BadReply):
             raise ConnectionLost(self.trouble)
         return header, mail
+
+    async def mail(self, pending: PendingCall, timer: Timer) -> Mail | None:
+        """The next piece of mail; None: there was none in time, and `timer` wants the call to be sent again. Cancelled:
+        nothing is lost."""
+        with trio.move_on_at(timer.due):
+            return await pending.next()
+        return None
+
+    async def _exchange(self, chunks: list[Buffer], pending: PendingCall) -> Mail:
+        """Send a control message, over an unreliable transport as often as need be, and wait for what comes of it."""
+        if self.reliable:
+            await self.send(chunks)
+            return await pending.next()
+        timer = self._timers.timer(None)
+        while True:
+            timer.sent(trio.current_time())
+            await self.send(chunks)
+            mail = await self.mail(pending, timer)
+            if mail is not None:
+                timer.answered(trio.current_time())
+                return mail
+            self._counters.retransmissions += 1
 
     def serves_others(self, flavor: ClientFlavor) -> bool:
         return self._calls.others_wait(flavor, self.serial)
@@ -183,7 +219,14 @@ class ChannelLink(Link):
     async def _deliver_all(self) -> None:
         try:
             while True:
-                self._deliver(await self._channel.receive())
+                try:
+                    self._deliver(await self._channel.receive())
+                except (BadMessage, RecordTooLarge) as error:
+                    if self.reliable:
+                        raise
+                    self._counters.bad_replies += 1  # anybody can forge a datagram
+                    peer = self._channel.peer
+                    _log.info("dropped a datagram of %s: %s", peer, error, event="reply.dropped", peer=peer)
         except trio.EndOfChannel:
             self.trouble = f"{self._channel.peer} closed the connection"
         except TlsRefused as error:  # TLS 1.3 lets clients go on before they know whether their certificate will do
@@ -222,6 +265,7 @@ class Connector:
 
     link    -- the present connection, if there is one
     trouble -- why there is none
+    timers  -- for calls on unreliable ones
     """
 
     def __init__(
@@ -230,9 +274,11 @@ class Connector:
         calls: PendingCalls,
         counters: ClientCounters,
         back_off: BackOff,
+        timers: Timers,
         chance: random.Random,
         observer: Observer | None = None,
     ) -> None:
+        self.timers: Final = timers
         self.link: ChannelLink | None = None
         self.trouble = "no connection yet"
         self._hopeless = False  # to try again would not help: the last try failed for want of authentication
@@ -319,7 +365,7 @@ class Connector:
         """Read from a connection until it ends. True: it was of some use."""
         self._serial += 1
         self._counters.connections += 1
-        link = self.link = ChannelLink(channel, self._serial, self._calls, self._counters, self._lost)
+        link = self.link = ChannelLink(channel, self._serial, self._calls, self._counters, self.timers, self._lost)
         self._tell(ConnectionEventKind.OPENED, channel.peer)
         self._wanting.unpark_all()
         await link.read()

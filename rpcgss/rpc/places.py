@@ -14,12 +14,13 @@ class Places:
 
     def __init__(self, total: int, each: int) -> None:
         self.free = total
+        self.total: Final = total
         self.each: Final = each
         self._waiting: Final[dict[Share, trio.lowlevel.Task]] = {}
 
-    def share(self) -> "Share":
-        """What a new connection begins with: nothing."""
-        return Share(self)
+    def share(self, each: int | None = None) -> "Share":
+        """What a new connection begins with: nothing. `each`: the most it gets, where that is not the usual."""
+        return Share(self, self.each if each is None else each)
 
     def _admit(self) -> None:
         """Give what is free to those who wait, the first come first."""
@@ -34,15 +35,16 @@ class Places:
 class Share:
     """The places that one connection has, `held` of them now. One task takes them; any may give them back."""
 
-    __slots__ = ("_places", "held")
+    __slots__ = ("_each", "_places", "held")
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, each: int) -> None:
         self._places: Final = places
+        self._each: Final = each
         self.held = 0
 
     @property
     def may_take(self) -> bool:
-        return self.held < min(self._places.free, self._places.each)
+        return self.held < min(self._places.free, self._each)
 
     def take_now(self) -> None:
         self.held += 1

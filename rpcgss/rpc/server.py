@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 import trio
 
@@ -59,6 +59,7 @@ from rpcgss.rpc.observe import (
     flavor_name,
 )
 from rpcgss.rpc.octets import Octets
+from rpcgss.rpc.peers import Peer, Peers
 from rpcgss.rpc.places import Places
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.replies import MemoryReplyCache, ReplyCache
@@ -68,6 +69,8 @@ from transport import (
     MAX_CONNECTIONS,
     MAX_RECORD,
     UNASKED_OCTETS,
+    DatagramSocket,
+    RecordTooLarge,
     Stalled,
     StreamChannel,
     TransportError,
@@ -96,6 +99,8 @@ class Call:
     identity: Identity
     connection: Connection
 
+
+Listener: TypeAlias = trio.abc.Listener[trio.SocketStream] | DatagramSocket
 
 Policy = Callable[[Call], None]
 """Looks at a verified call before its arguments are decoded; raises `AuthRefused` (AUTH_TOOWEAK, say) to refuse it."""
@@ -177,6 +182,7 @@ class Server:
         self._max_record: Final = max_record
         self._send_seconds: Final = send_seconds
         self._stopping: Final = trio.Event()
+        self._reading: Final[set[trio.CancelScope]] = set()  # the tasks that read datagrams
         if self._observer is not None:
             self._observer.attached(Source("server", self.counters))
             for source in itertools.chain.from_iterable(one.sources() for one in self._flavors.values()):
@@ -187,20 +193,23 @@ class Server:
         """Numbers and versions of the programs that it offers."""
         return [(program, version) for program, versions in self._programs.items() for version in versions]
 
-    async def serve(
-        self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]], *, drain_seconds: float = DRAIN_SECONDS
-    ) -> None:
+    async def serve(self, listeners: Sequence[Listener], *, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Serve until `stop` is called; then accept and read nothing more, let what runs end, at most `drain_seconds`
-        long, and return. The listeners are closed on every way out. Cancelled: calls under way are cancelled too."""
-        if isinstance(listeners, trio.abc.Listener):
-            raise TypeError("listeners is a list, as listen_tcp gives it, or [listen_unix(path)]")
-        if self.tls is not None and any(isinstance(listener, UnixListener) for listener in listeners):
+        long, and return. The listeners, of whatever kinds, are closed on every way out. Cancelled: calls under way are
+        cancelled too."""
+        if isinstance(listeners, trio.abc.AsyncResource):
+            raise TypeError("listeners is a list, as listen_tcp and listen_udp give it, or [listen_unix(path)]")
+        if self.tls is not None and any(isinstance(listener, UnixListener | DatagramSocket) for listener in listeners):
             for listener in listeners:
                 await trio.aclose_forcefully(listener)
-            raise ValueError("TLS is for TCP: serve Unix sockets by a server without it")
+            raise ValueError("TLS is for TCP: serve UDP and Unix sockets by a server without it")
+        streams = [listener for listener in listeners if not isinstance(listener, DatagramSocket)]
         async with trio.open_nursery() as connections:
+            for listener in listeners:
+                if isinstance(listener, DatagramSocket):
+                    connections.start_soon(self.serve_datagrams, listener)
             async with trio.open_nursery() as accepting:
-                accepting.start_soon(self._accept, listeners, connections)
+                accepting.start_soon(self._accept, streams, connections)
                 await self._stopping.wait()
                 accepting.cancel_scope.cancel()
             connections.cancel_scope.deadline = trio.current_time() + drain_seconds
@@ -221,6 +230,8 @@ class Server:
         """Begin the end: see `serve`. Idempotent."""
         self._stopping.set()
         self._crowd.stop()
+        for scope in self._reading:
+            scope.cancel()
 
     async def serve_channel(self, channel: StreamChannel) -> None:
         """Serve one peer until it closes, breaks the rules, or `stop` is called. Closes the channel."""
@@ -261,15 +272,39 @@ class Server:
             return str(error)
         return ""
 
+    async def serve_datagrams(self, sock: DatagramSocket) -> None:
+        """Answer calls that come as datagrams, until `stop` is called. Closes the socket."""
+        async with sock, trio.open_nursery() as calls:
+            with trio.CancelScope() as scope:
+                self._reading.add(scope)
+                if self._stopping.is_set():
+                    scope.cancel()
+                try:
+                    await self._read_datagrams(sock, calls)
+                finally:
+                    self._reading.discard(scope)
+
+    async def _read_datagrams(self, sock: DatagramSocket, calls: trio.Nursery) -> None:
+        """Start calls as they come. A peer that has its share of places under way loses the call, and may send it
+        again; when all of them together have theirs, nothing more is read."""
+        peers = Peers(sock, self._crowd.places, _serials)
+        while True:
+            for record, sender in await sock.receive():
+                peer = peers.find(sender)
+                if await peer.take():
+                    calls.start_soon(self._handle, record, 0, peer, peer.connection, peer)
+                else:
+                    self.counters.dropped += 1
+
     # One call
 
     async def _handle(
         self,
         record: bytes,
         octets: int,
-        channel: StreamChannel,
+        channel: StreamChannel | Peer,
         connection: Connection,
-        intake: Intake,
+        intake: Intake | Peer,
     ) -> None:
         seen = None if self._observer is None else _sighting(record, connection)
         try:
@@ -279,15 +314,19 @@ class Server:
                 if seen is not None:
                     seen.outcome = DROPPED
                 return
-            if len(reply[-1]) > UNASKED_OCTETS:  # else it is not counted
+            if len(reply[-1]) > UNASKED_OCTETS and isinstance(intake, Intake):  # else it is not counted
                 octets += len(reply[-1])
                 intake.octets.charge(len(reply[-1]))
             await channel.send(reply)
             if seen is not None:
                 seen.octets_out = sum(map(len, reply))
-        except (Stalled, BadMessage) as error:
-            _end(connection, error)
-            await trio.aclose_forcefully(channel)
+        except (Stalled, BadMessage, RecordTooLarge) as error:
+            if isinstance(channel, Peer):
+                self.counters.dropped += 1
+                _log.info("%s: dropped: %s", connection.peer, error, event="call.dropped", peer=connection.peer)
+            else:
+                _end(connection, error)
+                await trio.aclose_forcefully(channel)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the reader knows as well
         except Exception:
@@ -351,6 +390,8 @@ class Server:
             try:
                 body = await session.protect(await self._execute(call, session, connection))
                 reply: list[Buffer] = [encode_success(call.xid, await session.verifier()), body]
+                if connection.max_reply is not None:
+                    _require_room(reply, connection.max_reply)
                 if seen is not None:
                     seen.outcome = OK
                 return reply
@@ -491,6 +532,11 @@ async def stopping_on_signals(
 def _sighting(record: bytes, connection: Connection) -> ObservedCall:
     """Of what may turn out to be a call."""
     return ObservedCall(End.SERVER, connection.peer, 0, 0, 0, "other", trio.current_time(), octets_in=len(record))
+
+
+def _require_room(reply: list[Buffer], octets: int) -> None:
+    if (size := sum(map(len, reply))) > octets:
+        raise ServerFault(f"a reply of {size} octets does not fit into a UDP datagram: use TCP")
 
 
 def _end(connection: Connection, error: Exception) -> None:
