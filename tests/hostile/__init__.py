@@ -1,0 +1,1 @@
+"""What hostile peers send to either end, message by message and field by field."""
