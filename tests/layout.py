@@ -35,6 +35,7 @@ IO_ALLOWED = (
     "transport.tls",  # a stream round a stream
     "rpcgss.rpc.work",  # runs what blocks in threads
     "rpcgss.rpc.replies",  # calls that wait for another one's outcome
+    "rpcgss.rpc.sqlite_replies",
     "rpcgss.rpc.pending",  # a mailbox, and whoever waits before it
     "rpcgss.rpc.tls",  # contexts, and the first exchange of a connection
     "rpcgss.rpc.link",

@@ -5,20 +5,15 @@ credential cache. A client without a store keeps its ticket to itself and forget
 """
 
 import os
-import sqlite3
-import stat
-import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from rpcgss.gss.provider import GssName
 from rpcgss.reauth.errors import TicketStoreError
 from rpcgss.reauth.keys import KEY_LENGTH
 from rpcgss.reauth.reauth_xdr import REAUTH_MAX_SEALED
+from rpcgss.rpc.database import DatabaseKind, PrivateDatabase
 from rpcgss.rpc.work import ThreadWorker, Worker
 
 MAX_TICKETS: Final = 4096
@@ -124,14 +119,10 @@ class SqliteTicketStore(TicketStore):
     def __init__(
         self, path: str | os.PathLike[str], *, maximum: int = MAX_TICKETS, worker: Worker | None = None
     ) -> None:
-        self.path = Path(path).absolute()
+        self._database: Final = PrivateDatabase(path, _KIND)
+        self.path: Final = self._database.path
         self._maximum = maximum
         self._worker = worker or ThreadWorker()
-        self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
-        self._process = 0
-        with self._lock:
-            self._open()
 
     async def load(self, principal: str, target: str, mechanism: str | None, wall: float) -> Ticket | None:
         return await self._worker.run(self._load, principal, target, mechanism, wall)
@@ -147,19 +138,16 @@ class SqliteTicketStore(TicketStore):
 
     def tickets(self) -> list[Ticket]:
         """All of them, for people to look at."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             rows = database.execute(f"SELECT {_COLUMNS} FROM tickets ORDER BY principal, target, mechanism").fetchall()
         return [_ticket(row) for row in rows]
 
     def close(self) -> None:
         """Close the file. Idempotent; the store opens it again if it is used."""
-        with self._lock:
-            if self._database is not None and self._process == os.getpid():
-                self._database.close()
-            self._database = None
+        self._database.close()
 
     def _load(self, principal: str, target: str, mechanism: str | None, wall: float) -> Ticket | None:
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             row = database.execute(
                 f"SELECT {_COLUMNS} FROM tickets WHERE principal = ? AND target = ?"
                 " AND mechanism = ifnull(?, mechanism) AND expiry > ? ORDER BY expiry DESC LIMIT 1",
@@ -168,7 +156,7 @@ class SqliteTicketStore(TicketStore):
         return None if row is None else _ticket(row)
 
     def _save(self, ticket: Ticket, wall: float) -> None:
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("DELETE FROM tickets WHERE expiry <= ?", (wall,))
             database.execute(f"INSERT OR REPLACE INTO tickets ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)", _row(ticket))
             database.execute(
@@ -177,47 +165,17 @@ class SqliteTicketStore(TicketStore):
             )
 
     def _forget(self, principal: str, target: str) -> None:
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("DELETE FROM tickets WHERE principal = ? AND target = ?", (principal, target))
 
     def _purge(self, wall: float) -> int:
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             return database.execute("DELETE FROM tickets WHERE expiry <= ?", (wall,)).rowcount
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            database = self._open()
-            try:
-                with database:
-                    yield database
-            except (sqlite3.Error, UnicodeError) as error:  # names are octets of strangers
-                raise TicketStoreError(f"ticket store {self.path}: {error}") from error
-
-    def _open(self) -> sqlite3.Connection:
-        """The connection of this process: SQLite's must not be carried across a fork."""
-        if self._database is not None and self._process == os.getpid():
-            return self._database
-        _make_private(self.path)
-        try:
-            database = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise TicketStoreError(f"cannot open ticket store {self.path}: {error}") from error
-        try:
-            _prepare(database)
-        except (sqlite3.Error, TicketStoreError) as error:
-            database.close()
-            raise TicketStoreError(f"{self.path} is no ticket store that can be used: {error}") from error
-        self._database, self._process = database, os.getpid()
-        return database
 
     def __repr__(self) -> str:
         return f"SqliteTicketStore({os.fspath(self.path)!r})"
 
 
-_BUSY_SECONDS: Final = 5.0
-_APPLICATION: Final = 0x46524131  # in the file's header, so that no other program's database is taken for a store
-_VERSION: Final = 1
 _COLUMNS: Final = "principal, target, mechanism, initiator, acceptor, acceptor_name, flags, ticket, session_key, expiry"
 _TYPES: Final = (str, str, str, bytes, str, bytes, int, bytes, bytes, float)
 _SCHEMA: Final = """
@@ -237,39 +195,14 @@ CREATE TABLE tickets (
 """
 
 
-def _make_private(path: Path) -> None:
-    """Create the file for its owner alone before SQLite would, or see that it is so. SQLite's other files follow it."""
-    try:
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except FileExistsError:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
-        try:
-            found = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise TicketStoreError(f"cannot open ticket store {path}: {error.strerror}") from error
-    if not stat.S_ISREG(found.st_mode):
-        raise TicketStoreError(f"ticket store {path} is not a regular file")
-    if found.st_mode & 0o077 or found.st_uid != os.geteuid():
-        raise TicketStoreError(f"ticket store {path} may be used by others: it must be yours alone, mode 0600")
-
-
-def _prepare(database: sqlite3.Connection) -> None:
-    """Make the table in a new file; recognise an old one."""
-    database.execute("PRAGMA secure_delete = ON")
-    with database:
-        database.execute("BEGIN IMMEDIATE")  # of several processes that start at once, one makes the table
-        (application,) = database.execute("PRAGMA application_id").fetchone()
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if not tables:
-            database.execute(_SCHEMA)
-            database.execute(f"PRAGMA application_id = {_APPLICATION}")
-            database.execute(f"PRAGMA user_version = {_VERSION}")
-        elif (application, version) != (_APPLICATION, _VERSION):
-            raise TicketStoreError("it belongs to another program or version")
+_KIND: Final = DatabaseKind(
+    name="ticket store",
+    application=0x46524131,
+    version=1,
+    schema=_SCHEMA,
+    settings=("PRAGMA secure_delete = ON",),
+    error=TicketStoreError,
+)
 
 
 def _row(ticket: Ticket) -> tuple[object, ...]:

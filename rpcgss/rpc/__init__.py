@@ -25,6 +25,7 @@ from rpcgss.rpc.errors import (
     ProgramUnavailable,
     Refusal,
     RegistrationFailed,
+    ReplyCacheError,
     RpcError,
     RpcMismatch,
     ServerFault,
@@ -60,11 +61,13 @@ from rpcgss.rpc.replies import MemoryReplyCache, ReplyCache
 from rpcgss.rpc.retransmission import Retransmission
 from rpcgss.rpc.rpcbind import Registration, Rpcbind
 from rpcgss.rpc.server import Call, Policy, Server, ServerCounters, stopping_on_signals
+from rpcgss.rpc.sqlite_replies import SqliteReplyCache
 from rpcgss.rpc.tls import ClientTls, ServerTls, client_tls, server_tls
 
 READING_ORDER = (
     "rpc_xdr",
     "errors",
+    "database",
     "messages",
     "quiet",
     "observe",
@@ -72,6 +75,8 @@ READING_ORDER = (
     "flavors",
     "kept",
     "replies",
+    "workers",
+    "sqlite_replies",
     "tls",
     "pending",
     "retransmission",
@@ -136,6 +141,7 @@ __all__ = [
     "Registration",
     "RegistrationFailed",
     "ReplyCache",
+    "ReplyCacheError",
     "ReplyLimits",
     "Retransmission",
     "RpcError",
@@ -147,6 +153,7 @@ __all__ = [
     "ServerFlavor",
     "ServerTls",
     "Source",
+    "SqliteReplyCache",
     "TlsFailed",
     "UnixIdentity",
     "User",

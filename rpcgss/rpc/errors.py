@@ -69,6 +69,10 @@ class BadVerifier(RpcError):
     """A reply whose verifier does not fit: not the server's answer to this transmission. Never reaches a caller."""
 
 
+class ReplyCacheError(RpcError):
+    """The file of a reply cache cannot be used. Calls that need it are not executed, and get SYSTEM_ERR."""
+
+
 class Superseded(RpcError):
     """A call that gets no reply, for later copies of it wait for the same. Never reaches a caller."""
 

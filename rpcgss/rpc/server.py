@@ -436,7 +436,12 @@ class Server:
         if numbers not in self._non_idempotent:
             return await self._perform(call, method, arguments)
         key = call_key(session.identity, connection.origin, CallHeader(received.xid, *numbers), arguments)
-        return await self.reply_cache.run(key, partial(self._perform, call, method, arguments))
+        try:
+            return await self.reply_cache.run(key, partial(self._perform, call, method, arguments))
+        except Superseded:
+            raise
+        except Exception as error:
+            self._fail(call, error)
 
     async def _perform(self, call: Call, method: Callable[..., Awaitable[Any]], body: Buffer) -> Buffer:
         """The encoded result of a call that is to be executed. Raises `Refusal` and nothing else."""

@@ -1,6 +1,7 @@
 """Calls that come again: executed at most once, whatever happens to connections, callers and the server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ from rpcgss.rpc import (
     ReplyLimits,
     Server,
     ServerFault,
+    SqliteReplyCache,
     open_client,
 )
 from rpcgss.rpc.kept import CallKey
 from rpcgss.rpc.replies import MAX_WAITING
 from rpcgss.rpc.rpc_xdr import auth_stat, authsys_parms, opaque_auth
+from rpcgss.rpc.work import InlineWorker
 from tests.rpc.network import Network, network
 from tests.rpc.program import ECHO, FAIL, HOLD, MISSING, NULL, Program
 from tests.rpc.test_server import ACCEPTED, call_record, serving
@@ -42,13 +45,27 @@ OK_ONE = f"{ACCEPTED} 00000000 00000001 61000000".replace(" ", "")
 FAULT = f"{ACCEPTED} 00000005".replace(" ", "")
 
 
-@pytest.fixture(params=["memory"])
-def make_cache(request: pytest.FixtureRequest, tmp_path: Path) -> MakeCache:
+@pytest.fixture
+def open_file(tmp_path: Path) -> Iterator[Callable[..., SqliteReplyCache]]:
+    """Opens one and the same file."""
+    with ExitStack() as stack:
+
+        def open_one(limits: ReplyLimits | None = None) -> SqliteReplyCache:
+            path = tmp_path / "replies"
+            cache = SqliteReplyCache(path, limits, worker=InlineWorker(), clock=trio.current_time)
+            stack.callback(cache.close)
+            return cache
+
+        yield open_one
+
+
+@pytest.fixture(params=[MemoryReplyCache, SqliteReplyCache])
+def make_cache(request: pytest.FixtureRequest, open_file: Callable[..., SqliteReplyCache]) -> MakeCache:
     """A cache with limits of the test's."""
-    now = trio.current_time
 
     def make(**limits: Any) -> ReplyCache:  # noqa: ANN401  # each as ReplyLimits has it
-        return MemoryReplyCache(replace(ReplyLimits(), **limits), clock=now)
+        chosen = replace(ReplyLimits(), **limits)
+        return MemoryReplyCache(chosen) if request.param is MemoryReplyCache else open_file(chosen)
 
     return make
 
