@@ -6,9 +6,9 @@ from typing import Final
 
 import click
 
-READING_ORDER = ("common", "keys", "tickets", "capture")
+READING_ORDER = ("common", "programs", "access", "ping", "keys", "tickets", "capture", "xdr", "completion")
 
-COMMANDS: Final = ("keys", "tickets", "capture")
+COMMANDS: Final = ("ping", "keys", "tickets", "capture", "xdr", "completion")
 """The commands, in the order of the help text: each is called `command` in the module of its name."""
 
 
