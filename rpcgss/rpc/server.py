@@ -185,6 +185,7 @@ class Server:
         self._reading: Final[set[trio.CancelScope]] = set()  # the tasks that read datagrams
         if self._observer is not None:
             self._observer.attached(Source("server", self.counters))
+            self._observer.attached(Source("reply_cache", self.reply_cache.counters))
             for source in itertools.chain.from_iterable(one.sources() for one in self._flavors.values()):
                 self._observer.attached(source)
 
@@ -388,7 +389,7 @@ class Server:
         """The reply to a verified call; None: there is none that could be protected. Raises `RpcError`."""
         try:
             try:
-                body = await session.protect(await self._execute(call, session, connection))
+                body = await session.protect(await self._execute(call, session, connection, seen))
                 reply: list[Buffer] = [encode_success(call.xid, await session.verifier()), body]
                 if connection.max_reply is not None:
                     _require_room(reply, connection.max_reply)
@@ -422,7 +423,9 @@ class Server:
                 return encode_denied(xid, refusal)
         raise TypeError(f"{refusal!r} has no wire status")
 
-    async def _execute(self, received: ReceivedCall, session: Session, connection: Connection) -> Buffer:
+    async def _execute(
+        self, received: ReceivedCall, session: Session, connection: Connection, seen: ObservedCall | None
+    ) -> Buffer:
         """The encoded result. Raises `Refusal`, and `Superseded`."""
         procedure, method = self._find(received)
         call = Call(received.xid, procedure, session.identity, connection)
@@ -436,12 +439,20 @@ class Server:
         if numbers not in self._non_idempotent:
             return await self._perform(call, method, arguments)
         key = call_key(session.identity, connection.origin, CallHeader(received.xid, *numbers), arguments)
+        perform = partial(self._perform, call, method, arguments)
+        if seen is not None:
+            seen.repeated = True  # unless it is executed
+            perform = partial(self._perform_seen, seen, perform)
         try:
-            return await self.reply_cache.run(key, partial(self._perform, call, method, arguments))
+            return await self.reply_cache.run(key, perform)
         except Superseded:
             raise
         except Exception as error:
             self._fail(call, error)
+
+    async def _perform_seen(self, seen: ObservedCall, perform: Callable[[], Awaitable[Buffer]]) -> Buffer:
+        seen.repeated = False
+        return await perform()
 
     async def _perform(self, call: Call, method: Callable[..., Awaitable[Any]], body: Buffer) -> Buffer:
         """The encoded result of a call that is to be executed. Raises `Refusal` and nothing else."""

@@ -245,6 +245,22 @@ async def test_an_observer_that_raises_hurts_nobody(
     assert all(getattr(record, "rpc")["event"] in ("observer.failed", "log.swallowed") for record in failures)  # noqa: B009
 
 
+async def test_a_reply_from_the_cache(autojump_clock: trio.testing.MockClock) -> None:
+    diary, program = Diary(), Program()
+    server = Server([program], [AcceptNone()], non_idempotent=[ECHO], observer=diary)
+    async with trio.open_nursery() as nursery:
+        channel = await Network(nursery, server).connect()
+        header = encode_call_header(CallHeader(9, PROGRAM, VERSION, ECHO.number), NULL_AUTH) + encode_auth(NULL_AUTH)
+        for _ in range(2):
+            await channel.send(header + bytes(4))
+            await channel.receive()
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert [(call.outcome, call.repeated) for call in diary.ended] == [("ok", False), ("ok", True)]
+    assert diary.sources["reply_cache"].counters is server.reply_cache.counters
+    assert len(program.calls) == 1
+
+
 async def test_octets_that_are_no_call_are_not_seen_as_one(autojump_clock: trio.testing.MockClock) -> None:
     diary = Diary()
     async with trio.open_nursery() as nursery:
