@@ -41,7 +41,7 @@ class CallKey(NamedTuple):
 
 
 class ContextKey(NamedTuple):
-    """What a client's contexts are counted by: "established", "recovered" or "renewed", by "exchange" or "ticket";
+    """What a client's contexts are counted by: "established", "recovered", "renewed" or "upgraded", by "exchange" or "ticket";
     "failed", by "none"."""
 
     kind: str

@@ -92,7 +92,7 @@ class _Watch(Observer):
 
     def event(self, event: Event) -> None:
         if isinstance(event, ClientEvent) and event.kind is not ClientEventKind.LOST:
-            self.made = event
+            self.made = self.made or (event if event.origin is not None else None)
             self._making += event.seconds
 
 
