@@ -41,8 +41,8 @@ class CallKey(NamedTuple):
 
 
 class ContextKey(NamedTuple):
-    """What a client's contexts are counted by: "established", "recovered", "renewed" or "upgraded", by "exchange" or "ticket";
-    "failed", by "none"."""
+    """What a client's contexts are counted by: "established", "recovered", "renewed" or "upgraded", by "exchange" or
+    "ticket"; "failed", by "none"."""
 
     kind: str
     origin: str

@@ -97,5 +97,6 @@ def test_every_log_record_with_a_name_is_documented() -> None:
                     for keyword in node.keywords
                     if keyword.arg == "event" and isinstance(keyword.value, ast.Constant)
                 }
-    documented = set(re.findall(r"^\| `([a-z]+\.[a-z]+)` +\| (?:info|warning|error|debug) ", DOCUMENT, re.MULTILINE))
+    documented = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` +\| (?:info|warning|error|debug) ", DOCUMENT, re.MULTILINE))
+    # Whoever logs an event of a new name writes it into the table of docs/observing.md.
     assert logged == documented - {"log.swallowed"} | {"call.ended"}
