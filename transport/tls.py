@@ -30,6 +30,8 @@ ENCRYPT_OCTETS: Final = 256 * 1024
 """Encrypted, and held in memory, before they are sent."""
 RECEIVE_OCTETS: Final = 256 * 1024
 SMALL_OCTETS: Final = 4096
+OVERHEAD_OCTETS: Final = 256
+"""Of one TLS record, its header and its tag (RFC 8446, 5.2)."""
 FAREWELL_SECONDS: Final = 1.0
 FAREWELL_OCTETS: Final = 1 << 20
 """How long, and for how much, a refused peer is listened to, so that it can read why."""
@@ -134,7 +136,8 @@ class TlsStream(trio.abc.HalfCloseableStream):
             data = self._decrypt(wanted)
             if data is not None:
                 return data
-            received = await self._stream.receive_some(RECEIVE_OCTETS)
+            # No more than is wanted: what waits to be decrypted takes memory, too.
+            received = await self._stream.receive_some(wanted + OVERHEAD_OCTETS)
             if not received:
                 return b""
             self._incoming.write(received)

@@ -281,7 +281,7 @@ class Connector:
         self.timers: Final = timers
         self.link: ChannelLink | None = None
         self.trouble = "no connection yet"
-        self._hopeless = False  # to try again would not help: the last try failed for want of authentication
+        self._hopeless = False  # to try again at once would not help: there was no TLS
         self._connect: Final = connect
         self._calls: Final = calls
         self._counters: Final = counters
@@ -374,6 +374,7 @@ class Connector:
     def _lost(self, link: ChannelLink) -> None:
         self.link = None
         self.trouble = link.trouble
+        self._hopeless = link.refused
         self._counters.connections_lost += not self._closed
         kind = ConnectionEventKind.CLOSED if self._closed else ConnectionEventKind.LOST
         self._tell(kind, link.peer, "" if self._closed else link.trouble)

@@ -11,8 +11,8 @@ import logging
 import os
 import random
 import ssl
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,7 +34,7 @@ from rpcgss.rpc.messages import (
 )
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import auth_flavor, opaque_auth
-from transport import StreamChannel, TlsError
+from transport import StreamChannel, TlsError, TlsSession
 from xdr import Buffer
 
 ALPN: Final = "sunrpc"
@@ -91,11 +91,13 @@ def client_tls(
     certificate, key -- PEM files of the client's own certificate, with those that lead to its CA, and of its private
                         key (None: it is in the same file), for servers that ask for one
 
-    Raises `OSError` of files that are not there, `ssl.SSLError` (an OSError, too) of what is not in them.
+    Raises `OSError` of files that are not there, or do not hold what they should, with a text that names them.
     """
-    context = ssl.create_default_context(cafile=ca_file)
+    with _named_files(ca_file):
+        context = ssl.create_default_context(cafile=ca_file)
     if certificate is not None:
-        context.load_cert_chain(certificate, key)
+        with _named_files(certificate, key):
+            context.load_cert_chain(certificate, key)
     return ClientTls(context, server_name, opportunistic)
 
 
@@ -127,7 +129,14 @@ async def _secure(channel: StreamChannel, name: str, tls: ClientTls) -> None:
     if not _offers_tls(reply):
         if not tls.opportunistic:
             raise TlsFailed(f"{channel.peer} does not offer TLS, or somebody between us says so{_why(reply)}")
-        _log.warning("%s does not offer TLS%s; going on in plaintext, as told", channel.peer, _why(reply))
+        why = _why(reply)
+        _log.warning(
+            "%s does not offer TLS%s; going on in plaintext, as told",
+            channel.peer,
+            why,
+            event="tls.none",
+            peer=channel.peer,
+        )
         return
     # A scoped address (fe80::1%eth0) stands in certificates without its scope.
     host = name.partition("%")[0]
@@ -137,7 +146,7 @@ async def _secure(channel: StreamChannel, name: str, tls: ClientTls) -> None:
         raise TlsFailed(f"no TLS with {channel.peer}: {error}") from error
     if tls.context.check_hostname and not _named(host, session.peer_names):
         raise TlsFailed(f"no TLS with {channel.peer}: its certificate names {host!r} by a wildcard only")
-    _log.info("%s: %s, %s", channel.peer, session.protocol, session.cipher)
+    _log_session(channel.peer, session)
 
 
 def _offers_tls(reply: ReceivedReply) -> bool:
@@ -205,9 +214,11 @@ def server_tls(
     Raises as `client_tls`, and `ValueError` of a certificate that is no server's.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    with _named_files(certificate, key):
+        context.load_cert_chain(certificate, key)
     if client_ca_file is not None:
-        context.load_verify_locations(client_ca_file)
+        with _named_files(client_ca_file):
+            context.load_verify_locations(client_ca_file)
         context.verify_mode = ssl.CERT_OPTIONAL if anonymous_clients else ssl.CERT_REQUIRED
     return ServerTls(context, optional)
 
@@ -221,13 +232,13 @@ async def begin(channel: StreamChannel, connection: Connection, tls: ServerTls) 
     record = await channel.receive()
     xid = _probe_untrusted(record)
     if xid is None:
-        _log.info("%s: plaintext", connection.peer)
+        _log.info("%s: plaintext", connection.peer, event="tls.none", peer=connection.peer)
         return record
     await channel.send(encode_success(xid, STARTTLS))
     connection.tls = await channel.start_tls(
         tls.context, ALPN, server_side=True, certificate=tls.certificate, seconds=tls.handshake_seconds
     )
-    _log.info("%s: %s, %s", connection.peer, connection.tls.protocol, connection.tls.cipher)
+    _log_session(connection.peer, connection.tls)
     return None
 
 
@@ -243,6 +254,30 @@ def _probe_untrusted(record: Buffer) -> int | None:
 
 
 # Both
+
+
+def _log_session(peer: str, session: TlsSession) -> None:
+    """RFC 9289, 7.1: which protection was chosen is to be seen afterwards."""
+    names = session.peer_names or "nobody we could name"
+    _log.info(
+        "%s: %s, %s, with %s",
+        *(peer, session.protocol, session.cipher, names),
+        event="tls.begun",
+        peer=peer,
+        cipher=session.cipher,
+        names=session.peer_names,
+    )
+
+
+@contextmanager
+def _named_files(*files: Path | None) -> Iterator[None]:
+    """OpenSSL's errors, with the files that they are about."""
+    try:
+        yield
+    except OSError as error:  # SSLError is one
+        names = " and ".join(os.fspath(file) for file in files if file is not None)
+        why = "no such certificate, or private key, in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise OSError(error.errno, f"cannot use {names}: {why}") from error
 
 
 def _make_fit(context: ssl.SSLContext) -> None:

@@ -2,12 +2,11 @@
 
 import hashlib
 import logging
-import ssl
 
 import pytest
 import trio
 
-from rpcgss.rpc import AuthRefused, ServerTls
+from rpcgss.rpc import AuthRefused
 from rpcgss.rpc.rpc_xdr import auth_stat
 from tests.rpc.network import network
 from tests.rpc.program import ECHO, Program
@@ -75,8 +74,3 @@ async def test_reconnecting_is_over_tls_too(authority: Authority, autojump_clock
     sessions = [call.connection.tls for call in program.calls]
     assert None not in sessions
     assert program.calls[0].connection is not program.calls[1].connection
-
-
-def test_a_server_needs_a_certificate(authority: Authority) -> None:
-    with pytest.raises(ValueError, match="cannot serve TLS"):
-        ServerTls(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
