@@ -23,8 +23,10 @@ from rpcgss.log import LogEvents
 from rpcgss.metrics import Metrics
 from rpcgss.reauth.client import TicketClient
 from rpcgss.reauth.errors import KeyringError, TicketStoreError
+from rpcgss.reauth.keylog import KeyLog
 from rpcgss.reauth.keyring import Keyring
 from rpcgss.reauth.keyset import FixedKeys
+from rpcgss.reauth.place import create_keyring, open_keyring
 from rpcgss.reauth.server import TicketServer
 from rpcgss.reauth.tickets import MemoryTicketStore, SqliteTicketStore, TicketStore
 from rpcgss.rpc import (
@@ -127,6 +129,7 @@ __all__ = [
     "GssService",
     "GssapiAcceptor",
     "Identity",
+    "KeyLog",
     "Keyring",
     "KeyringError",
     "LogEvents",
@@ -173,9 +176,11 @@ __all__ = [
     "connect_program",
     "connect_tcp",
     "connect_unix",
+    "create_keyring",
     "listen_tcp",
     "listen_unix",
     "open_client",
+    "open_keyring",
     "open_local_rpcbind",
     "open_rpcbind",
     "port_of",

@@ -11,6 +11,7 @@ READING_ORDER: Final = (
     "reauth_xdr",
     "errors",
     "keys",
+    "keylog",
     "shares",
     "aead",
     "keyset",

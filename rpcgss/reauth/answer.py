@@ -12,7 +12,7 @@ import xdr
 from rpcgss.reauth.aead import AeadProtection, Role
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, RPCSEC_GSS
 from rpcgss.reauth.errors import Reason, Refused
-from rpcgss.reauth.keys import KEY_LENGTH, NO_SHARED_SECRET, Buffer, authenticator, confirmation, derive
+from rpcgss.reauth.keys import KEY_LENGTH, NO_SHARED_SECRET, Buffer, DerivedKeys, authenticator, confirmation, derive
 from rpcgss.reauth.keyset import Key, KeySet
 from rpcgss.reauth.reauth_xdr import REAUTH_SHARE_SIZE, reauth_accept, reauth_arg
 from rpcgss.reauth.shares import AVAILABLE, BadShare, Share
@@ -29,11 +29,12 @@ _FROM_PROCEDURE: Final = b"".join(
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A reply's verifier and results, and the server's end of the context that they promise."""
+    """A reply's verifier and results, and the server's end of the context that they promise. `keys`: for a key log."""
 
     verifier: bytes = field(repr=False)
     results: bytes = field(repr=False)
     protection: AeadProtection
+    keys: DerivedKeys = field(repr=False)
 
 
 class Request:
@@ -80,7 +81,7 @@ class Request:
         ticket = seal(plain.next(keys.session_key), key, scope)
         # reauth_ok is these three, one behind the other.
         results = b"".join((accept, ticket.to_bytes(), lifetime.to_bytes(4)))
-        return Accepted(confirmation(keys, results), results, AeadProtection(suite, keys, Role.ACCEPTOR))
+        return Accepted(confirmation(keys, results), results, AeadProtection(suite, keys, Role.ACCEPTOR), keys)
 
     def _agree(self) -> tuple[bytes, bytes]:
         """Our share and the common secret, if a share was sent."""

@@ -10,7 +10,7 @@ from typing import Final
 import xdr
 from rpcgss.reauth.aead import SUITES, AeadProtection, Role
 from rpcgss.reauth.errors import NotAccepted
-from rpcgss.reauth.keys import KEY_LENGTH, NO_SHARED_SECRET, Buffer, authenticator, confirmation, derive
+from rpcgss.reauth.keys import KEY_LENGTH, NO_SHARED_SECRET, Buffer, DerivedKeys, authenticator, confirmation, derive
 from rpcgss.reauth.reauth_xdr import FRA1, reauth_accept, reauth_ok, reauth_request, reauth_ticket
 from rpcgss.reauth.shares import AVAILABLE, BadShare, Share
 
@@ -32,7 +32,7 @@ CREDENTIAL_BODY: Final = b"".join(
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """What an accepted reply brings. `lifetime` is the server's word, in seconds."""
+    """What an accepted reply brings. `lifetime` is the server's word, in seconds; `keys`: for a key log."""
 
     handle: bytes
     seq_window: int
@@ -40,6 +40,8 @@ class Renewal:
     ticket: reauth_ticket = field(repr=False)
     session_key: bytes = field(repr=False)
     lifetime: int
+    suite: int
+    keys: DerivedKeys = field(repr=False)
 
 
 class Attempt:
@@ -103,6 +105,8 @@ class Attempt:
             ticket=answer.ticket,
             session_key=keys.session_key,
             lifetime=answer.lifetime,
+            suite=accept.suite,
+            keys=keys,
         )
 
     def _agree(self, server_share: bytes) -> bytes:

@@ -21,6 +21,7 @@ from rpcgss.reauth.aead import SUITES, require_suites
 from rpcgss.reauth.attempt import CREDENTIAL_BODY, Attempt, Renewal
 from rpcgss.reauth.errors import NoGrant, NotAccepted, TicketStoreError
 from rpcgss.reauth.grant import check_grantable, read_grant_untrusted
+from rpcgss.reauth.keylog import KeyLog
 from rpcgss.reauth.keys import Buffer, session_key
 from rpcgss.reauth.reauth_xdr import FRA1, reauth_ticket
 from rpcgss.reauth.shares import AVAILABLE
@@ -143,6 +144,7 @@ class TicketClient(ClientExtension):
     suites     -- numbers of those to offer, preferred first; ValueError if this machine has none of them
     upgrade    -- use each new ticket at once, so that calls run under its AEAD keys instead of the mechanism's own
                   protection: one round trip more after a GSS exchange, and many times the throughput of Kerberos' wrap
+    key_log    -- where to write the keys of all contexts that are made, for debugging alone
     wall_clock -- seconds since 1970, for the expiry of tickets
     """
 
@@ -153,6 +155,7 @@ class TicketClient(ClientExtension):
         share: bool = AVAILABLE,
         suites: Sequence[int] = SUITES,
         upgrade: bool = False,
+        key_log: KeyLog | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         if share and not AVAILABLE:
@@ -162,6 +165,7 @@ class TicketClient(ClientExtension):
         self._share: Final = share
         self._suites: Final = require_suites(suites)
         self._upgrade: Final = upgrade
+        self._key_log: Final = key_log
         self._wall: Final = wall_clock
         self._flavors: Final[dict[int, _Flavor]] = {}
 
@@ -287,6 +291,8 @@ class TicketClient(ClientExtension):
         flavor.granted_on = link.serial
         flavor.cuts = 0
         self.counters.recovered += 1
+        if self._key_log is not None:
+            self._key_log.note(renewal.handle, renewal.suite, renewal.keys)
         context = ClientContext(
             handle=renewal.handle,
             protection=renewal.protection,

@@ -26,6 +26,7 @@ from rpcgss.reauth.aead import SUITES, AeadProtection, require_suites
 from rpcgss.reauth.answer import read_untrusted
 from rpcgss.reauth.errors import NoGrant, Reason, Refused
 from rpcgss.reauth.grant import check_grantable, encode_grant
+from rpcgss.reauth.keylog import KeyLog
 from rpcgss.reauth.keys import session_key
 from rpcgss.reauth.keyset import KeySet, KeySource
 from rpcgss.reauth.reauth_xdr import FRA1
@@ -99,6 +100,7 @@ class TicketServer(ServerExtension):
                           contexts that have some get tickets too
     longest_life       -- seconds; the keyring has a limit too, the shorter counts
     suites             -- numbers of those that may be used; ValueError if this machine has none of them
+    key_log            -- where to write the keys of all contexts that are made, for debugging alone
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class TicketServer(ServerExtension):
         longest_life: int = MAX_LIFETIME,
         suites: Sequence[int] = SUITES,
         remembered: int = MAX_REMEMBERED,
+        key_log: KeyLog | None = None,
     ) -> None:
         self.counters: Final = TicketServerCounters()
         self.events: Final[Listeners[ReauthEvent]] = Listeners()
@@ -121,6 +124,7 @@ class TicketServer(ServerExtension):
         self._longest_life: Final = longest_life
         self._suites: Final = require_suites(suites)
         self._replies: Final[Replies[Answer]] = Replies(remembered)
+        self._key_log: Final = key_log
         self._revoked_before = 0  # never moves back, though an old copy of the keyring may
         self._look_at = -math.inf
         self._host: ServerHost | None = None
@@ -235,6 +239,8 @@ class TicketServer(ServerExtension):
         accepted = request.accept(
             plain, suite, key, keys.scope, handle=handle, seq_window=host.seq_window, lifetime=lifetime
         )
+        if self._key_log is not None:
+            self._key_log.note(handle, suite, accepted.keys)
         answer = Answer(opaque_auth(auth_flavor.RPCSEC_GSS, accepted.verifier), accepted.results)
         host.store.add_unconfirmed(self._context(handle, state, acceptor, accepted.protection, lifetime), host.clock())
         self._replies.remember(digest, handle, answer)

@@ -21,7 +21,9 @@ from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.provider import GssService
 from rpcgss.gss.server import SEQ_WINDOW
 from rpcgss.gss.store import ContextStore, DropPolicy
+from rpcgss.reauth.aead import SUITES
 from rpcgss.reauth.client import TicketClient
+from rpcgss.reauth.keylog import KeyLog
 from rpcgss.reauth.keyset import FixedKeys
 from rpcgss.reauth.reauth_xdr import FRA1
 from rpcgss.reauth.server import TicketServer
@@ -174,3 +176,61 @@ async def test_recoveries_by_ticket(realm: Realm, tmp_path: Path, security: str)
     assert run.seen.counts("frame.number", where=MALFORMED).total() <= flavor.counters.by_ticket
     elsewhere = f"{MALFORMED} && !(rpc.authgss.token_length == {OCTETS_OF_A_PROOF})"
     assert not run.seen.counts("frame.number", where=elsewhere)
+
+
+# Our own dissector beside it
+
+
+async def record_with_keys(
+    realm: Realm, directory: Path, security: str, suite: int, *, share: bool = True
+) -> tuple[Run, GssFlavor, TicketServer, Path]:
+    key_log = directory / "keys"
+    tickets = TicketServer(FixedKeys.random(), suites=[suite], key_log=KeyLog(key_log))
+    flavor = GssFlavor(TARGET, service=SERVICES[security], extension=TicketClient(share=share))
+    with nfs(realm, directory, tickets, every=13) as server:
+        run = await record(directory, realm.service_keytab, server, flavor)
+    return run, flavor, tickets, key_log
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("security", SERVICES)
+async def test_the_dissector_shows_and_opens_reauthentication(
+    realm: Realm, tmp_path: Path, security: str, suite: int
+) -> None:
+    run, flavor, tickets, key_log = await record_with_keys(realm, tmp_path, security, suite)
+    seen = run.seen.with_script(key_log)
+    messages = seen.counts("fra1.message", where="fra1")
+    recoveries = flavor.counters.by_ticket
+    assert (messages["offer"], messages["grant"]) == (1, tickets.counters.granted)
+    assert messages["request"] == messages["reply"] == recoveries > 1
+    assert seen.counts("fra1.suite", where="fra1") == {str(suite): recoveries}
+    assert len(seen.counts("fra1.handle", where="fra1")) == recoveries
+    assert not seen.counts("frame.number", where="fra1.malformed || fra1.wrong")
+    calls, replies = (messages[f"{what} under a re-authenticated context"] for what in ("call", "reply"))
+    mics = seen.counts("fra1.mic", where="fra1")
+    assert mics["MIC of the header: correct"] == calls > 0
+    assert mics["MIC of the sequence number: correct"] + recoveries >= replies > 0
+    assert not any("WRONG" in mic or "missing" in mic for mic in mics)
+    opened = "MIC of the body: correct" if security == "krb5i" else "wrap token: correct"
+    assert bool(mics[opened]) == (security != "krb5")
+    plain = seen.counts("fra1.plaintext", where="fra1")
+    found = sum(name.encode().hex() in text.replace(":", "") for name in FILES for text in plain)
+    assert bool(found) == (security != "krb5")
+
+
+async def test_without_the_keys_the_dissector_opens_nothing(realm: Realm, tmp_path: Path) -> None:
+    run, flavor, _, _ = await record_with_keys(realm, tmp_path, "krb5p", SUITES[0], share=False)
+    seen = run.seen.with_script()
+    assert seen.counts("fra1.message", where="fra1")["request"] == flavor.counters.by_ticket
+    assert not seen.counts("fra1.plaintext", where="fra1")
+    assert not seen.counts("fra1.client_share", where="fra1")
+
+
+async def test_with_the_wrong_keys_the_dissector_says_so(realm: Realm, tmp_path: Path) -> None:
+    run, _, _, key_log = await record_with_keys(realm, tmp_path, "krb5p", SUITES[0])
+    lines = [line.split() for line in key_log.read_text().splitlines()]
+    key_log.write_text("".join(f"{' '.join(words[:3])} {'0' * 64} {words[4]}\n" for words in lines))
+    mics = run.seen.with_script(key_log).counts("fra1.mic", where="fra1")
+    assert mics["MIC of the header: WRONG"] > 0
+    assert mics["MIC of the header: correct"] == 0
+    assert mics["MIC of the sequence number: correct"] > 0

@@ -7,12 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 END_MARK: Final = b"the end of this recording"
 PATIENCE: Final = 30
+DISSECTOR: Final = Path(__file__).parents[2] / "contrib" / "wireshark" / "fra1.lua"
 
 
 @contextmanager
@@ -52,6 +53,14 @@ class Dissection:
     path: Path
     port: int
     keytab: Path | None = None
+    options: tuple[str, ...] = ()
+
+    def with_script(self, key_log: Path | None = None) -> "Dissection":
+        """As seen with our own dissector for re-authentication."""
+        options = ["-X", f"lua_script:{DISSECTOR}"]
+        if key_log is not None:
+            options += ["-o", f"fra1.keylog:{key_log}"]
+        return replace(self, options=tuple(options))
 
     def counts(self, field: str, *, where: str = "rpc") -> Counter[str]:
         """How often each value of a field occurs in the frames that a display filter lets through."""
@@ -66,5 +75,5 @@ class Dissection:
         keys: list[str] = []
         if self.keytab is not None:
             keys = ["-o", "kerberos.decrypt:true", "-o", f"kerberos.file:{self.keytab}"]
-        command = ["tshark", "-r", str(self.path), "-d", f"tcp.port=={self.port},rpc", *keys, *options]
+        command = ["tshark", "-r", str(self.path), "-d", f"tcp.port=={self.port},rpc", *keys, *self.options, *options]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
