@@ -50,6 +50,10 @@ corpus: setup ## What the XDR compiler makes of other people's .x files (RPCGSS_
 bench-xdr: setup ## The XDR codec beside xdrlib3, as ratios of one run
 	@$(PY) -m bench.xdr
 
+.PHONY: load
+load: setup ## Busy clients beside idle, slow and hostile peers: figures for docs/load.md (make load QUICK=1 only prints)
+	@QUICK='$(QUICK)' $(PY) -m bench.load
+
 .PHONY: fuzz
 fuzz: setup-test ## Hostile octets for every generated type (make fuzz SECONDS=600)
 	@$(PY) -m tests.xdr.fuzz --seconds $(or $(SECONDS),60)

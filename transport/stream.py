@@ -18,6 +18,7 @@ import math
 import os
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -226,8 +227,8 @@ class StreamChannel(trio.abc.Channel[bytes]):
     async def aclose(self) -> None:
         """Close. Whoever sends or receives gets `trio.ClosedResourceError`. Cancelled: it is closed all the same."""
         self._closed = True
-        if self._secure is not None and not self._turn.value:
-            self._secure.say_no_goodbye()
+        if not self._turn.value:
+            self._spoil()
         await self._stream.aclose()
 
     def _check_usable(self) -> None:
@@ -348,10 +349,18 @@ class StreamChannel(trio.abc.Channel[bytes]):
     def _stalled(self) -> Stalled:
         return Stalled(f"the peer did not take a record within {self.send_seconds:g} s")
 
-    async def _give_up(self) -> None:
-        self._broken = True
+    def _spoil(self) -> None:
+        """The peer has half a record and gets no more: it need not hear goodbye, nor be waited for by the kernel, which
+        would keep what the peer does not take for minutes."""
         if self._secure is not None:
             self._secure.say_no_goodbye()
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async def _give_up(self) -> None:
+        self._broken = True
+        self._spoil()
         await trio.aclose_forcefully(self._stream)
 
 

@@ -23,11 +23,16 @@ import trio
 from rpcgss.rpc.octets import Octets
 from rpcgss.rpc.places import Places
 from rpcgss.rpc.quiet import QuietLog
-from transport import StreamChannel
+from transport import UNASKED_OCTETS, StreamChannel
 
 PRESSED_SECONDS: Final = 5.0
 SETTLED_SECONDS: Final = 1.0
 """A connection that is younger, or did something more recently, is not closed to make room for another."""
+
+MAX_PROCEDURES: Final = 1024
+FORGETTING: Final = 0.99
+_PROCEDURE: Final = slice(12, 24)
+"""Program, version and procedure in a call (RFC 5531, 9)."""
 
 _log = QuietLog(logging.getLogger(__name__))
 
@@ -40,6 +45,7 @@ class Crowd:
         self.octets: Final = octets
         self.idle_seconds: Final = idle_seconds
         self.record_seconds: Final = record_seconds
+        self._reply_octets: Final[dict[bytes, int]] = {}
         self._intakes: Final[set[Intake]] = set()
         self._stopped = False
 
@@ -63,6 +69,20 @@ class Crowd:
         self._stopped = True
         for intake in self._intakes:
             intake.end()
+
+    def expected_reply(self, record: bytes) -> int:
+        """Octets to count for the reply to a call that has yet to be looked at: as many as the largest reply to the
+        same procedure had."""
+        return self._reply_octets.get(record[_PROCEDURE], 0)
+
+    def learn(self, record: bytes, octets: int) -> None:
+        """The reply to `record` has so many. What was large once is forgotten little by little."""
+        key = record[_PROCEDURE]
+        counted = max(_counted(octets), _counted(int(self._reply_octets.get(key, 0) * FORGETTING)))
+        if not counted:
+            self._reply_octets.pop(key, None)
+        elif key in self._reply_octets or len(self._reply_octets) < MAX_PROCEDURES:
+            self._reply_octets[key] = counted
 
     async def make_room(self) -> None:
         """Close the connection that has been of no use for longest, if there is one."""
@@ -148,17 +168,25 @@ class Intake:
                         while True:
                             if self._record is None:
                                 self._record = await channel.receive()
-                            await self._admit()
+                            octets = await self._admit(self._record)
                             record, self._record = self._record, None
-                            handle(record, self._settle(len(record)))
+                            handle(record, octets)
                 await self._crowd.reap(self, why)
         finally:
             channel.reserve = None
             self.octets.give_back(self._reserved)
             self._reserved = 0
 
+    def replied(self, record: bytes, octets: int, expected: int) -> int:
+        """There is a reply of `octets`; what was counted for the call is corrected. Returns what is counted now."""
+        self._crowd.learn(record, octets)
+        counted = _counted(len(record)) + _counted(octets)
+        self.octets.charge(counted)
+        self.octets.give_back(expected)
+        return counted
+
     def done(self, octets: int) -> None:
-        """A call has ended, and so has what was counted of it."""
+        """A call has ended, and so has what was counted for it."""
         self.octets.give_back(octets)
         self.places.give_back()
         if not self.places.held:
@@ -179,15 +207,25 @@ class Intake:
             await self._crowd.reap(self, "it does not begin")
         return not limit.cancelled_caught
 
-    async def _admit(self) -> None:
-        """Wait until a call may begin, and take its place."""
-        if not self.octets.may_take(0):
-            await self._wait_for_octets(0)
-        if self.places.may_take:
-            self.places.take_now()
-            return
-        with self._patience():
-            await self.places.take()
+    async def _admit(self, record: bytes) -> int:
+        """Wait until a call may begin, and take its place. Returns what is counted for it."""
+        reply = self._crowd.expected_reply(record)
+        if self._reserved or self.octets.may_take(reply):
+            self.octets.charge(
+                reply
+            )  # whoever holds a whole record does not wait: none must wait with what others need
+        else:
+            await self._wait_for_octets(reply)
+        try:
+            if self.places.may_take:
+                self.places.take_now()
+            else:
+                with self._patience():
+                    await self.places.take()
+        except BaseException:
+            self.octets.give_back(reply)
+            raise
+        return self._settle(len(record)) + reply
 
     async def _reserve(self, octets: int) -> None:
         """The channel is about to read on in a record that may become so large."""
@@ -238,3 +276,7 @@ class Intake:
         if self._next_look() > trio.current_time():
             return None
         return "idle" if self._channel.record_began is None else "half a record, and then too little"
+
+
+def _counted(octets: int) -> int:
+    return octets if octets > UNASKED_OCTETS else 0

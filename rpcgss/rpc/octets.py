@@ -2,10 +2,12 @@
 large replies that their peers have yet to take.
 
 Small records and replies are free, or every call would pay. A large record takes its room as a whole before it is read,
-so whoever has room can go on to its end, and none waits with half of what it needs. A reply is there before its size
-is known, so it is charged without asking; when that overdraws the budget, connections begin no further calls but one
-at a time. As with places, a connection may take as much as leaves more than it then holds: N of them, greedy or stuck,
-leave one part in N + 1 to the next one.
+so whoever has room can go on to its end, and none waits with half of what it needs. For a reply, whose size nobody
+knows, a call takes as much as its procedure has needed before; a call that came in a large record does not wait for
+that, or all could hold their records and wait for each other. What a reply really has is charged without asking: it is
+there. When that overdraws the budget, connections begin no further calls but one at a time. As with places, a
+connection may take as much as leaves more than it then holds: N of them, greedy or stuck, leave one part in N + 1 to
+the next one.
 """
 
 from typing import Final

@@ -315,9 +315,9 @@ class Server:
                 if seen is not None:
                     seen.outcome = DROPPED
                 return
-            if len(reply[-1]) > UNASKED_OCTETS and isinstance(intake, Intake):  # else it is not counted
-                octets += len(reply[-1])
-                intake.octets.charge(len(reply[-1]))
+            large = len(reply[-1])  # the rest is headers
+            if (large > UNASKED_OCTETS or octets) and isinstance(intake, Intake):
+                octets = intake.replied(record, large, octets)
             await channel.send(reply)
             if seen is not None:
                 seen.octets_out = sum(map(len, reply))

@@ -247,6 +247,13 @@ async def test_replies_that_nobody_takes_count_until_they_are_cut_off(
                 assert await answered(honest, echo_record(700_000))
             nursery.cancel_scope.cancel()
         assert len(program.calls) == 7
+    async with connected(server) as greedy:
+        await greedy._stream.send_all(b"".join(encode_record(call_record(6, xid=xid)) for xid in range(5)))
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(program.calls) == 8  # it has learnt what this procedure gives
+        assert server._crowd.octets.free > 0
+        for _ in range(5):
+            assert await greedy.receive()
     await trio.testing.wait_all_tasks_blocked()
     assert server._crowd.octets.free == 2 << 20
 
