@@ -10,17 +10,17 @@ from typing import Final, Literal, TypeAlias
 
 import trio
 
-from rpcgss.rpc.client import Client, open_client
+from rpcgss.rpc.client import open_client
 from rpcgss.rpc.errors import AuthRefused, CallFailed, ConnectionLost, NotRegistered, Refusal, RegistrationFailed
 from rpcgss.rpc.flavors import AuthNone
+from rpcgss.rpc.link import Connect
 from rpcgss.rpc.rpcbind import Registration, Rpcbind
 from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
-from rpcgss.rpc.server import Server
+from rpcgss.rpc.server import Listener, Server
 from rpcgss.rpc.universal import Address, InternetAddress, LocalAddress, Netid, internet_address, netid_of
-from transport import UnixListener, open_tcp, open_unix
+from transport import DatagramListener, UnixListener, open_tcp, open_udp, open_unix
 
-Transport: TypeAlias = Literal["tcp"]
-Listeners: TypeAlias = Sequence[trio.abc.Listener[trio.SocketStream]]
+Transport: TypeAlias = Literal["tcp", "udp"]
 
 RPCBIND_SOCKET: Final = "/run/rpcbind.sock"
 ASK_SECONDS: Final = 10.0
@@ -44,11 +44,10 @@ async def open_rpcbind(
 
     timeout -- seconds that it may take to connect, and each call
 
-    Raises `ConnectionLost` if nobody answers.
+    Raises `ConnectionLost` if nobody answers, `CallTimedOut` by UDP.
     """
     async with AsyncExitStack() as stack:
-        address, client = await _first_to_answer(stack, host, port, timeout)
-        yield Rpcbind(client.call, netid_of(internet_address(address, port)))
+        yield await _first_to_answer(stack, host, port, transport, timeout)
 
 
 @asynccontextmanager
@@ -103,17 +102,28 @@ async def find(
     raise next((each for each in failures if not isinstance(each, ConnectionLost)), failures[0])
 
 
-async def _first_to_answer(stack: AsyncExitStack, host: str, port: int, timeout: float) -> tuple[str, Client]:
-    failures = []
+async def _first_to_answer(
+    stack: AsyncExitStack, host: str, port: int, transport: Transport, timeout: float
+) -> Rpcbind:
+    failures: list[CallFailed] = []
     addresses = await _addresses(host, port, timeout)
     for address in addresses:
-        connect = partial(open_tcp, address, port, max_record=MAX_ANSWER)
-        opened = open_client(connect, AuthNone(), timeout=timeout / len(addresses))
+        opened = open_client(_connect(address, port, transport), AuthNone(), timeout=timeout / len(addresses))
+        netid = netid_of(internet_address(address, port), datagrams=transport == "udp")
         try:
-            return address, await stack.enter_async_context(opened)
-        except ConnectionLost as error:
+            rpcbind = Rpcbind((await stack.enter_async_context(opened)).call, netid)
+            if transport == "udp":
+                await rpcbind.null()  # nobody knows before whether somebody is there
+            return rpcbind
+        except CallFailed as error:
             failures.append(error)
     raise failures[0]
+
+
+def _connect(address: str, port: int, transport: Transport) -> Connect:
+    if transport == "udp":
+        return partial(open_udp, address, port)
+    return partial(open_tcp, address, port, max_record=MAX_ANSWER)
 
 
 async def _addresses(host: str, port: int, timeout: float) -> list[str]:
@@ -135,7 +145,7 @@ async def _addresses(host: str, port: int, timeout: float) -> list[str]:
 
 @asynccontextmanager
 async def registered(
-    server: Server, listeners: Listeners, *, rpcbind: str = RPCBIND_SOCKET, timeout: float = ASK_SECONDS
+    server: Server, listeners: Sequence[Listener], *, rpcbind: str = RPCBIND_SOCKET, timeout: float = ASK_SECONDS
 ) -> AsyncIterator[list[Registration]]:
     """While the block runs, this host's rpcbind knows all programs and versions of `server` at the addresses of
     `listeners`; put `Server.serve` into the block.
@@ -166,17 +176,17 @@ async def registered(
             _log.warning("rpcbind at %s did not answer: the programs are still registered there", rpcbind)
 
 
-def addresses_of(listeners: Listeners) -> dict[Netid, Address]:
+def addresses_of(listeners: Sequence[Listener]) -> dict[Netid, Address]:
     """Where they listen; of several with one netid, the first. Raises `TypeError` of listeners without a socket."""
     found: dict[Netid, Address] = {}
     for listener in listeners:
         if isinstance(listener, UnixListener):
             address: Address = LocalAddress(os.path.abspath(listener.path))
-        elif isinstance(listener, trio.SocketListener):
+        elif isinstance(listener, trio.SocketListener | DatagramListener):
             address = internet_address(*listener.socket.getsockname()[:2])
         else:
-            raise TypeError(f"where does {listener!r} listen? Give what listen_tcp and listen_unix give")
-        found.setdefault(netid_of(address), address)
+            raise TypeError(f"where does {listener!r} listen? Give what listen_tcp, listen_udp and listen_unix give")
+        found.setdefault(netid_of(address, datagrams=isinstance(listener, DatagramListener)), address)
     return found
 
 

@@ -9,10 +9,11 @@ import xdr
 from rpcgss.binding import Transport, find
 from rpcgss.rpc.client import DEFAULT_TIMEOUT, Client, open_client
 from rpcgss.rpc.flavors import ClientFlavor
+from rpcgss.rpc.link import RecordChannel
 from rpcgss.rpc.observe import Observer
 from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
 from rpcgss.rpc.tls import ClientTls, open_with_tls
-from transport import MAX_RECORD, StreamChannel, open_tcp, open_unix
+from transport import MAX_RECORD, open_tcp, open_udp, open_unix
 
 
 def connect_tcp(
@@ -90,11 +91,15 @@ def connect_program(
 
     It is asked for each new connection: a server that comes back at another port is found again. Of its answer only the
     port is believed, not that the program is at another host. `tls` is of the program's connection; rpcbind itself is
-    asked in plaintext.
+    asked in plaintext. Raises `ValueError` of TLS over UDP.
     """
+    if transport == "udp" and tls is not None:
+        raise ValueError("TLS goes over TCP (RFC 9289, 5.1; there is no DTLS here)")
 
-    async def connect() -> StreamChannel:
+    async def connect() -> RecordChannel:
         address = await find(host, program, version, transport=transport, rpcbind_port=rpcbind_port)
+        if transport == "udp":
+            return await open_udp(address.host, address.port)
         opened = partial(open_tcp, address.host, address.port, max_record=max_record)
         return await (opened() if tls is None else open_with_tls(opened, host, tls))
 

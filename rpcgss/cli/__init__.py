@@ -6,9 +6,21 @@ from typing import Final
 
 import click
 
-READING_ORDER = ("common", "programs", "access", "ping", "keys", "tickets", "capture", "xdr", "completion")
+READING_ORDER = (
+    "common",
+    "programs",
+    "access",
+    "ping",
+    "info",
+    "portmap",
+    "keys",
+    "tickets",
+    "capture",
+    "xdr",
+    "completion",
+)
 
-COMMANDS: Final = ("ping", "keys", "tickets", "capture", "xdr", "completion")
+COMMANDS: Final = ("info", "ping", "portmap", "keys", "tickets", "capture", "xdr", "completion")
 """The commands, in the order of the help text: each is called `command` in the module of its name."""
 
 

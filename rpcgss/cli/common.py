@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 PIPE_COLUMNS = 240
@@ -19,7 +20,8 @@ def told(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        raise click.ClickException(str(error)) from error
+        said = error.strerror if isinstance(error, OSError) else None
+        raise click.ClickException(said or str(error)) from error
 
 
 def show_json(value: object) -> None:
@@ -37,9 +39,7 @@ def show_table(table: Table) -> None:
 
 def plain(text: str) -> str:
     """A stranger's text, so that it can do nothing to a terminal, nor mean anything to rich."""
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text).replace(
-        "[", r"\["
-    )
+    return escape("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text))
 
 
 def moment(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Programs by number, over real sockets: our client, server and portmapper, and what goes wrong."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 import rpcgss.binding
-from rpcgss.binding import Listeners, addresses_of, find, open_local_rpcbind, open_rpcbind, port_of, registered
+from rpcgss.binding import addresses_of, find, open_local_rpcbind, open_rpcbind, port_of, registered
 from rpcgss.connect import connect_program
 from rpcgss.rpc import (
     AcceptNone,
@@ -26,12 +26,14 @@ from rpcgss.rpc import (
     Registration,
     RegistrationFailed,
     Server,
+    client_tls,
 )
 from rpcgss.rpc.flavors import Connection
 from rpcgss.rpc.rpcbind_xdr import RPCBVERS4_Service, rp__list, rpcb
+from rpcgss.rpc.server import Listener
 from rpcgss.rpc.universal import InternetAddress, LocalAddress, Netid
 from tests.rpc.program import ECHO, PROGRAM, VERSION, Program
-from transport import listen_tcp, listen_unix
+from transport import listen_tcp, listen_udp, listen_unix
 
 
 @dataclass
@@ -49,17 +51,16 @@ class Directory:
 
 @asynccontextmanager
 async def directory(path: Path) -> AsyncIterator[Directory]:
-    listeners = [*await listen_tcp(0, "127.0.0.1"), listen_unix(str(path / "rpcbind.sock"))]
-    addresses = addresses_of(listeners)
-    tcp = addresses[Netid.TCP]
-    assert isinstance(tcp, InternetAddress)
-    portmapper = Portmapper(addresses)
+    (tcp,) = await listen_tcp(0, "127.0.0.1")
+    port = tcp.socket.getsockname()[1]
+    listeners: list[Listener] = [tcp, *await listen_udp(port, "127.0.0.1"), listen_unix(str(path / "rpcbind.sock"))]
+    portmapper = Portmapper(addresses_of(listeners))
     async with serving(Server(portmapper.services, [AcceptNone(), AcceptSys()]), listeners):
-        yield Directory(portmapper, tcp.port, str(path / "rpcbind.sock"))
+        yield Directory(portmapper, port, str(path / "rpcbind.sock"))
 
 
 @asynccontextmanager
-async def serving(server: Server, listeners: Listeners) -> AsyncIterator[None]:
+async def serving(server: Server, listeners: Sequence[Listener]) -> AsyncIterator[None]:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.serve, listeners)
         yield
@@ -75,7 +76,7 @@ async def test_a_server_registers_and_a_client_finds_it(tmp_path: Path) -> None:
         server = program_server()
         listeners = await listen_tcp(0, "127.0.0.1")
         port = listeners[0].socket.getsockname()[1]
-        everything = [*listeners, listen_unix(str(tmp_path / "program"))]
+        everything: list[Listener] = [*listeners, listen_unix(str(tmp_path / "program"))]
         async with registered(server, everything, rpcbind=there.path) as known, serving(server, everything):
             assert [(each.program, each.version, each.netid) for each in known] == [
                 (PROGRAM, VERSION, "tcp"),
@@ -90,6 +91,23 @@ async def test_a_server_registers_and_a_client_finds_it(tmp_path: Path) -> None:
         assert not there.others
         with pytest.raises(NotRegistered, match=rf"127\.0\.0\.1.*{PROGRAM}.*{VERSION}.*tcp"):
             await port_of("127.0.0.1", PROGRAM, VERSION, rpcbind_port=there.port)
+
+
+async def test_all_of_it_over_udp(tmp_path: Path) -> None:
+    async with directory(tmp_path) as there:
+        server, listeners = program_server(), await listen_udp(0, "127.0.0.1")
+        async with registered(server, listeners, rpcbind=there.path), serving(server, listeners):
+            async with connect_program(
+                "127.0.0.1", PROGRAM, VERSION, AuthNone(), transport="udp", rpcbind_port=there.port
+            ) as client:
+                assert await client.call(ECHO, b"found") == b"found"
+            with pytest.raises(NotRegistered, match=r"for tcp$"):
+                await port_of("127.0.0.1", PROGRAM, VERSION, rpcbind_port=there.port)
+            async with open_rpcbind("127.0.0.1", port=there.port, transport="udp") as rpcbind:
+                assert rpcbind.netid is Netid.UDP
+                assert [each.netid for each in await rpcbind.dump()].count("udp") == 4
+    with pytest.raises(ValueError, match="TLS"):
+        connect_program("127.0.0.1", 7, 1, AuthNone(), transport="udp", tls=client_tls())
 
 
 async def test_a_client_finds_a_server_that_came_back_elsewhere(tmp_path: Path) -> None:
@@ -202,7 +220,7 @@ async def test_rpcbind_that_hangs_keeps_nobody_from_ending(
 
 async def test_a_refusal_names_the_owner_and_leaves_nothing(tmp_path: Path) -> None:
     async with directory(tmp_path) as there:
-        listeners = [*await listen_tcp(0, "127.0.0.1"), listen_unix(str(tmp_path / "program"))]
+        listeners: list[Listener] = [*await listen_tcp(0, "127.0.0.1"), listen_unix(str(tmp_path / "program"))]
         registry = there.portmapper.registry
         assert registry.set(Registration(PROGRAM, VERSION, "local", "/somewhere", "4711"))
         registry.unset = lambda *_: False  # type: ignore[method-assign]  # the caller is not root, it says
@@ -287,7 +305,11 @@ async def test_liars_are_not_believed() -> None:
 
 
 async def test_where_listeners_are(tmp_path: Path) -> None:
-    listeners = [*await listen_tcp(0), *await listen_tcp(0, "127.0.0.1"), listen_unix(str(tmp_path / "x"))]
+    listeners: list[Listener] = [
+        *await listen_tcp(0),
+        *await listen_tcp(0, "127.0.0.1"),
+        listen_unix(str(tmp_path / "x")),
+    ]
     found = addresses_of(listeners)
     assert [netid for netid in found if netid != "tcp6"] == ["tcp", "local"]  # there is not always IPv6
     assert str(found[Netid.TCP]).startswith("0.0.0.0.")
