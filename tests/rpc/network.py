@@ -1,6 +1,6 @@
 """A network for tests: servers that can be killed and started again, connections that can be cut anywhere."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import trio
@@ -43,12 +43,14 @@ class Network:
     """`connect` reaches `server`, or nobody while that is None.
 
     cuts -- for each connection that is yet to be made: octets after which (client's, server's) sending breaks it
+    wrap -- what both ends of each connection go through
     """
 
     def __init__(self, nursery: trio.Nursery, server: Server | None = None) -> None:
         self.server = server
         self.connections = 0
         self.cuts: list[tuple[int | None, int | None]] = []
+        self.wrap: Callable[[trio.abc.HalfCloseableStream], trio.abc.HalfCloseableStream] = lambda stream: stream
         self.refusing = False
         self.max_record = MAX_RECORD
         self._nursery = nursery
@@ -63,8 +65,8 @@ class Network:
         near, far = trio.testing.memory_stream_pair()
         self._streams += near, far
         near_cut, far_cut = self.cuts.pop(0) if self.cuts else (None, None)
-        await self._nursery.start(self._serve, _cutting(far, far_cut), self.server)
-        return StreamChannel(_cutting(near, near_cut), peer="server", max_record=self.max_record)
+        await self._nursery.start(self._serve, _cutting(self.wrap(far), far_cut), self.server)
+        return StreamChannel(_cutting(self.wrap(near), near_cut), peer="server", max_record=self.max_record)
 
     def cut_all(self) -> None:
         """Every connection there is breaks; the calls that run at the server go down with it."""
