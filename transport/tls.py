@@ -52,7 +52,8 @@ class TlsSession:
     peer_certificate -- DER; None: the peer has shown none. Verified, unless a context was told not to
     peer_names       -- of a verified certificate: its subjectAltName as (kind, value), e.g. ("DNS", "a.example.org")
     server_end_point -- channel binding tls-server-end-point (RFC 5929, 4.1), the same at both ends: a hash of the
-                        server's certificate. None where RFC 5929 does not define it (Ed25519) or it is not known
+                        server's certificate. None where RFC 5929 does not define it (Ed25519) or it is not known.
+                        (RFC 9289, 4.2.1, names tls-exporter besides, which Python's ssl module cannot compute.)
     """
 
     protocol: str

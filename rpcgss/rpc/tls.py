@@ -40,6 +40,8 @@ from xdr import Buffer
 ALPN: Final = "sunrpc"
 """RFC 9289, 8.2."""
 HANDSHAKE_SECONDS: Final = 10.0
+PROBE_PROGRAM: Final = 100000
+PROBE_VERSION: Final = 2
 STARTTLS: Final = opaque_auth(auth_flavor.AUTH_NONE, b"STARTTLS")
 """The verifier that answers a probe (RFC 9289, 4.1)."""
 _AUTH_TLS: Final = opaque_auth(auth_flavor.AUTH_TLS, b"")
@@ -60,15 +62,16 @@ class ClientTls:
     server_name       -- whom the server's certificate must name; None: the host that the client connects to
     opportunistic     -- go on in plaintext if the server does not offer TLS. Anybody who can write to the connection
                          can make it look so: this keeps nobody out but those who only listen
-    program, version  -- named in the probe; our servers take any
+    program, version  -- named in the probe. Servers should take any (RFC 9289, 4.1); by default it is rpcbind's, since
+                         that is what looks least strange to whatever reads along
     handshake_seconds -- from the end of the probe to that of the handshake
     """
 
     context: ssl.SSLContext = field(repr=False)
     server_name: str | None = None
     opportunistic: bool = False
-    program: int = 0
-    version: int = 0
+    program: int = PROBE_PROGRAM
+    version: int = PROBE_VERSION
     handshake_seconds: float = HANDSHAKE_SECONDS
 
     def __post_init__(self) -> None:
