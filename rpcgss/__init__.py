@@ -1,16 +1,16 @@
 """A user-space ONC RPC stack with RPCSEC_GSS and fast re-authentication.
 
-Clients: `connect_tcp`, `connect_unix` with a flavor (`AuthNone`, `AuthSys`, `GssFlavor`), and a client class that
-``python -m xdr compile`` made. Servers: a subclass of a compiled service class in a `Server`, with what calls may be
-authenticated with (`AcceptNone`, `AcceptSys`, `GssServerFlavor`). Tickets: `TicketClient` and `TicketServer`, given to
-the GSS flavors as their extension.
+Clients: `connect_tcp`, `connect_udp`, `connect_unix` with a flavor (`AuthNone`, `AuthSys`, `GssFlavor`), and a client
+class that ``python -m xdr compile`` made. Servers: a subclass of a compiled service class in a `Server`, with what
+calls may be authenticated with (`AcceptNone`, `AcceptSys`, `GssServerFlavor`). Tickets: `TicketClient` and
+`TicketServer`, given to the GSS flavors as their extension.
 
 The packages within, in reading order: `rpc` (plain ONC RPC), `gss` (RPCSEC_GSS), `reauth` (tickets). Beside them, for
 programs without trio and to be imported by themselves: `rpcgss.blocking` and `rpcgss.asyncio`.
 """
 
 from rpcgss.binding import addresses_of, open_local_rpcbind, open_rpcbind, port_of, registered
-from rpcgss.connect import connect_program, connect_tcp, connect_unix
+from rpcgss.connect import connect_program, connect_tcp, connect_udp, connect_unix
 from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
 from rpcgss.gss.context import GssIdentity
 from rpcgss.gss.errors import AcceptorUnusable, PrincipalRefused
@@ -40,6 +40,7 @@ from rpcgss.rpc import (
     Call,
     CallFailed,
     CallTimedOut,
+    CallTooLarge,
     Client,
     ClientFlavor,
     ClientTls,
@@ -63,6 +64,7 @@ from rpcgss.rpc import (
     ReplyCache,
     ReplyCacheError,
     ReplyLimits,
+    Retransmission,
     Rpcbind,
     RpcError,
     Server,
@@ -77,7 +79,7 @@ from rpcgss.rpc import (
     server_tls,
     stopping_on_signals,
 )
-from transport import TlsSession, listen_tcp, listen_unix
+from transport import TlsSession, listen_tcp, listen_udp, listen_unix
 
 READING_ORDER = (
     "rpc",
@@ -109,6 +111,7 @@ __all__ = [
     "Call",
     "CallFailed",
     "CallTimedOut",
+    "CallTooLarge",
     "Client",
     "ClientEvent",
     "ClientEventKind",
@@ -152,6 +155,7 @@ __all__ = [
     "ReplyLimits",
     "Requirement",
     "Requirements",
+    "Retransmission",
     "RpcError",
     "Rpcbind",
     "Server",
@@ -175,9 +179,11 @@ __all__ = [
     "client_tls",
     "connect_program",
     "connect_tcp",
+    "connect_udp",
     "connect_unix",
     "create_keyring",
     "listen_tcp",
+    "listen_udp",
     "listen_unix",
     "open_client",
     "open_keyring",

@@ -1,9 +1,9 @@
 """rpcgss for asyncio.
 
-Clients: `connect_tcp` and `connect_unix` give a `Client` whose `call` goes into generated client classes, as a trio
-client's does. Servers: an `rpcgss.Server` whose services have gone through `service` runs their methods on the event
-loop of who made it; `serve_tcp` and `serve_unix` let it work in the background. Everything else (flavors, errors,
-options) is that of `rpcgss`.
+Clients: `connect_tcp`, `connect_udp` and `connect_unix` give a `Client` whose `call` goes into generated client
+classes, as a trio client's does. Servers: an `rpcgss.Server` whose services have gone through `service` runs their
+methods on the event loop of who made it; `serve_tcp`, `serve_udp` and `serve_unix` let it work in the background.
+Everything else (flavors, errors, options) is that of `rpcgss`.
 
 The octets are the work of one trio loop in a thread of its own: see `rpcgss.loop`. Cancellation crosses: a task that is
 cancelled cancels what it waits for there, and goes on when that is done; a call that its server gives up is cancelled
@@ -28,7 +28,7 @@ from rpcgss.rpc import client as rpc
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import ClientCounters
 from rpcgss.rpc.server import DRAIN_SECONDS, Call, Server
-from transport import TlsSession, listen_tcp, listen_unix
+from transport import TlsSession, listen_tcp, listen_udp, listen_unix
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -91,6 +91,7 @@ def _opener(
 
 
 connect_tcp = _opener(rpcgss.connect.connect_tcp)
+connect_udp = _opener(rpcgss.connect.connect_udp)
 connect_unix = _opener(rpcgss.connect.connect_unix)
 
 
@@ -110,7 +111,7 @@ class Serving:
 
     @functools.cached_property
     def port(self) -> int:
-        """The TCP port. Raises `ValueError` if it serves none."""
+        """The TCP or UDP port. Raises `ValueError` if it serves none."""
         return port_of(self._listeners)
 
     async def wait(self) -> None:
@@ -128,6 +129,13 @@ def serve_tcp(
 ) -> AbstractAsyncContextManager[Serving]:
     """`server` at work on a TCP port, 0 for a free one, while the block of ``async with`` runs. Raises `OSError`."""
     return _served(server, partial(listen_tcp, port, host), drain_seconds)
+
+
+def serve_udp(
+    server: Server, port: int, host: str | None = None, *, drain_seconds: float = DRAIN_SECONDS
+) -> AbstractAsyncContextManager[Serving]:
+    """`server` at work on a UDP port, 0 for a free one, while the block of ``async with`` runs. Raises `OSError`."""
+    return _served(server, partial(listen_udp, port, host), drain_seconds)
 
 
 def serve_unix(

@@ -1,9 +1,10 @@
 """rpcgss for plain synchronous code and threads.
 
-Clients: `connect_tcp` and `connect_unix` give a `Client`, which any number of threads may use at once; its `call` takes
-a procedure of a generated module and its argument, and `methods` makes blocking ones of a generated client's. Servers:
-an `rpcgss.Server` whose services have gone through `service` runs their plain methods in threads; `serve_tcp` and
-`serve_unix` let it work in the background. Everything else (flavors, errors, options) is that of `rpcgss`.
+Clients: `connect_tcp`, `connect_udp` and `connect_unix` give a `Client`, which any number of threads may use at once;
+its `call` takes a procedure of a generated module and its argument, and `methods` makes blocking ones of a generated
+client's. Servers: an `rpcgss.Server` whose services have gone through `service` runs their plain methods in threads;
+`serve_tcp`, `serve_udp` and `serve_unix` let it work in the background. Everything else (flavors, errors,
+options) is that of `rpcgss`.
 
 All of it shares one trio loop in a thread of its own: see `rpcgss.loop`. An exception that reaches a waiting thread,
 KeyboardInterrupt above all, cancels what the thread waits for before it goes on.
@@ -27,7 +28,7 @@ from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import ClientCounters
 from rpcgss.rpc.server import DRAIN_SECONDS, Call, Server
 from rpcgss.rpc.work import ThreadWorker
-from transport import TlsSession, listen_tcp, listen_unix
+from transport import TlsSession, listen_tcp, listen_udp, listen_unix
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -108,6 +109,7 @@ def _opener(connect: Callable[P, AbstractAsyncContextManager[rpc.Client]]) -> Ca
 
 
 connect_tcp = _opener(rpcgss.connect.connect_tcp)
+connect_udp = _opener(rpcgss.connect.connect_udp)
 connect_unix = _opener(rpcgss.connect.connect_unix)
 
 
@@ -147,7 +149,7 @@ class Serving:
 
     @functools.cached_property
     def port(self) -> int:
-        """The TCP port. Raises `ValueError` if it serves none."""
+        """The TCP or UDP port. Raises `ValueError` if it serves none."""
         return port_of(self._listeners)
 
     def wait(self) -> None:
@@ -163,6 +165,11 @@ class Serving:
 def serve_tcp(server: Server, port: int, host: str | None = None, *, drain_seconds: float = DRAIN_SECONDS) -> Serving:
     """`server` at work on a TCP port; 0 takes a free one. Raises `OSError`."""
     return Serving(server, partial(listen_tcp, port, host), drain_seconds)
+
+
+def serve_udp(server: Server, port: int, host: str | None = None, *, drain_seconds: float = DRAIN_SECONDS) -> Serving:
+    """`server` at work on a UDP port; 0 takes a free one. Raises `OSError`."""
+    return Serving(server, partial(listen_udp, port, host), drain_seconds)
 
 
 def serve_unix(server: Server, path: str | os.PathLike[str], *, drain_seconds: float = DRAIN_SECONDS) -> Serving:

@@ -3,17 +3,20 @@
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import xdr
 from rpcgss.binding import Transport, find
-from rpcgss.rpc.client import DEFAULT_TIMEOUT, Client, open_client
+from rpcgss.rpc.client import DEFAULT_TIMEOUT, MAX_OUTSTANDING, Client, open_client
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import RecordChannel
 from rpcgss.rpc.observe import Observer
+from rpcgss.rpc.retransmission import Retransmission
 from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
 from rpcgss.rpc.tls import ClientTls, open_with_tls
 from transport import MAX_RECORD, open_tcp, open_udp, open_unix
+
+UDP_OUTSTANDING: Final = 64
 
 
 def connect_tcp(
@@ -72,6 +75,38 @@ def connect_unix(
     )
 
 
+def connect_udp(
+    host: str,
+    port: int,
+    flavor: ClientFlavor,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
+    replies_kept: float = 0.0,
+    max_outstanding: int = UDP_OUTSTANDING,
+    retransmission: Retransmission | None = None,
+    observer: Observer | None = None,
+) -> AbstractAsyncContextManager[Client]:
+    """A client of the server at `host` and `port` by UDP; else as `connect_tcp`.
+
+    Calls are sent again until they are answered, see `Retransmission`; those of `non_idempotent` procedures are sent
+    once, unless `replies_kept` says that the server knows them again. A call that does not fit into a datagram raises
+    `CallTooLarge`. That nobody is there shows when a call has timed out.
+
+    max_outstanding -- calls in flight; further ones wait. Nothing else keeps a client from flooding its network
+    """
+    return open_client(
+        partial(open_udp, host, port),
+        flavor,
+        timeout=timeout,
+        non_idempotent=non_idempotent,
+        replies_kept=replies_kept,
+        max_outstanding=max_outstanding,
+        retransmission=retransmission,
+        observer=observer,
+    )
+
+
 def connect_program(
     host: str,
     program: int,
@@ -109,5 +144,6 @@ def connect_program(
         timeout=timeout,
         non_idempotent=non_idempotent,
         replies_kept=replies_kept,
+        max_outstanding=UDP_OUTSTANDING if transport == "udp" else MAX_OUTSTANDING,
         observer=observer,
     )

@@ -22,11 +22,12 @@ from typing import Any, Final, Generic, TypeVar, TypeVarTuple
 import trio
 
 import xdr
-from rpcgss.rpc.server import Call, Server
+from rpcgss.rpc.server import Call, Listener, Server
+from transport import DatagramListener
 
 T = TypeVar("T")
 ArgumentsT = TypeVarTuple("ArgumentsT")
-Listeners = Sequence[trio.abc.Listener[trio.SocketStream]]
+Listeners = Sequence[Listener]
 
 EXIT_SECONDS: Final = 2.0
 """How long the end of the interpreter waits for the loop's."""
@@ -254,12 +255,12 @@ async def serving(
 
 
 def port_of(listeners: Listeners) -> int:
-    """The TCP port of the first of them."""
+    """The TCP or UDP port of the first of them that has one."""
     for listener in listeners:
-        if isinstance(listener, trio.SocketListener):
+        if isinstance(listener, trio.SocketListener | DatagramListener):
             port: int = listener.socket.getsockname()[1]
             return port
-    raise ValueError("there is no TCP listener")
+    raise ValueError("there is no TCP listener, and no UDP one")
 
 
 def carried(

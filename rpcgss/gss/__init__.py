@@ -25,6 +25,7 @@ READING_ORDER: Final = (
     "transmission",
     "initiation",
     "client",
+    "repeats",
     "creation",
     "server",
 )

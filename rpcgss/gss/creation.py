@@ -53,11 +53,11 @@ class CreationCounters:
 
 @dataclass(slots=True)
 class _Making:
-    """A context in the making, between two requests or within one. It belongs to the connection with that serial: its
-    handle can be overheard, and one token of a stranger would end it."""
+    """A context in the making, between two requests or within one. It belongs to its connection: its handle can be
+    overheard, and one token of a stranger would end it."""
 
     handle: bytes
-    connection: int
+    connection: Connection
     security: SecurityContext
     until: float
     tokens: list[bytes] = field(default_factory=list)
@@ -105,7 +105,7 @@ class Creation:
             raise AuthRefused(auth_stat.AUTH_BADCRED, "INIT with a handle")
         host = self._host
         until = host.clock() + host.store.limits.making_life
-        making = _Making(host.store.new_handle(), connection.serial, self._acceptor.accept(), until)
+        making = _Making(host.store.new_handle(), connection, self._acceptor.accept(), until)
         return await self._proceed(making, token, credential, connection)
 
     async def resume(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer:
@@ -113,7 +113,7 @@ class Creation:
         token = self._token(call)
         self._forget_old()
         making = self._making.get(credential.handle)
-        if making is None or making.connection != connection.serial:
+        if making is None or making.connection.serial != connection.serial:
             raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, "CONTINUE_INIT of an unknown handle")
         del self._making[making.handle]  # while a thread is inside: a second request for the same handle finds nothing
         return await self._proceed(making, token, credential, connection)
@@ -225,11 +225,14 @@ class Creation:
             return Grant()
 
     def _keep(self, making: _Making) -> None:
-        """When there is no room the oldest of the same connection has to go, so one flood drowns nobody else."""
+        """When there is no room the oldest of the same connection has to go, so one flood drowns nobody else; or else
+        one that came as a datagram, whose sender may be forged."""
         self._forget_old()
         if len(self._making) >= self._host.store.limits.making:
-            own = (handle for handle, other in self._making.items() if other.connection == making.connection)
-            del self._making[next(own, None) or next(iter(self._making))]
+            serial, items = making.connection.serial, self._making.items()
+            own = (handle for handle, other in items if other.connection.serial == serial)
+            loose = (handle for handle, other in items if not other.connection.reliable)
+            del self._making[next(own, None) or next(loose, None) or next(iter(self._making))]
         self._making[making.handle] = making
 
     def _forget_old(self) -> None:

@@ -38,6 +38,9 @@ from rpcgss.rpc.work import Worker
 from xdr import Buffer, Cursor, DecodeError
 
 MAX_ROUNDS: Final = 10
+FRESH_STARTS: Final = 3
+"""Attempts over an unreliable transport: a server may take a second copy of a request for a replay, and say so before
+its answer to the first one arrives, or instead of it."""
 MAX_HANDLE: Final = 256
 """A credential has room for 400 octets."""
 
@@ -78,11 +81,16 @@ class Initiation:
         offer = 0
         if self.extension is not None:
             offer = self.extension.offer(self.demands, link, carried_context=carried_context)
-        try:
-            exchange = _Exchange(self, program, version, link, offer)
-            return await exchange.run()
-        except SecurityError as error:
-            raise AuthenticationFailed(f"no security context with {self.demands.target}: {error}") from error
+        for left in reversed(range(1 if link.reliable else FRESH_STARTS)):
+            try:
+                return await _Exchange(self, program, version, link, offer).run()
+            except SecurityError as error:
+                raise AuthenticationFailed(f"no security context with {self.demands.target}: {error}") from error
+            except AuthenticationFailed as failure:
+                if not left:
+                    raise
+                logger.info("%s; perhaps that is about a copy of the request: starting afresh", failure)
+        raise AssertionError("there is a last attempt")
 
 
 class _Exchange:

@@ -15,8 +15,9 @@ verified, and whatever had to be awaited is looked at again afterwards: the cont
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import trio
@@ -29,6 +30,7 @@ from rpcgss.gss.errors import ContextExpired, PrincipalRefused, SecurityError
 from rpcgss.gss.extension import ServerExtension, ServerHost
 from rpcgss.gss.gss_xdr import MAXSEQ, rpc_gss_proc_t
 from rpcgss.gss.provider import Acceptor, GssFlag, GssService
+from rpcgss.gss.repeats import Repeats
 from rpcgss.gss.store import ContextStore
 from rpcgss.rpc.errors import AuthRefused, GarbageArguments
 from rpcgss.rpc.flavors import Answer, Connection, ServerFlavor, Session
@@ -120,6 +122,7 @@ class GssServerFlavor(ServerFlavor):
         )
         if extension is not None:
             extension.attach(host)
+        self._repeats: Final = Repeats()
         self._creation: Final = Creation(
             acceptor,
             host,
@@ -155,14 +158,25 @@ class GssServerFlavor(ServerFlavor):
             case rpc_gss_proc_t.RPCSEC_GSS_DATA:
                 return await self._admit(call, credential)
             case rpc_gss_proc_t.RPCSEC_GSS_INIT:
-                return await self._creation.begin(call, credential, connection)
+                return await self._create(self._creation.begin, call, credential, connection)
             case rpc_gss_proc_t.RPCSEC_GSS_CONTINUE_INIT:
-                return await self._creation.resume(call, credential, connection)
+                return await self._create(self._creation.resume, call, credential, connection)
             case rpc_gss_proc_t.RPCSEC_GSS_DESTROY:
                 return await self._destroy(call, credential)
             case extended if self._extension is not None and extended == self._extension.gss_proc:
                 return await self._extension.reauthenticate(call, credential, connection)
         raise AuthRefused(auth_stat.AUTH_BADCRED, f"gss_proc {credential.gss_proc}")
+
+    async def _create(
+        self,
+        step: Callable[[ReceivedCall, Credential, Connection], Awaitable[Answer]],
+        call: ReceivedCall,
+        credential: Credential,
+        connection: Connection,
+    ) -> Answer | None:
+        if connection.reliable:
+            return await step(call, credential, connection)
+        return await self._repeats.once(call, connection, partial(step, call, credential, connection))
 
     async def _admit(self, call: ReceivedCall, credential: Credential) -> Session | None:
         context = await self._verified(call, credential)

@@ -31,6 +31,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 DEFAULT_TIMEOUT: Final = 60.0
+MAX_OUTSTANDING: Final = 1024
 CLOSE_SECONDS: Final = 3.0
 """How long closing may take for what a flavor still has to say."""
 
@@ -43,7 +44,7 @@ async def open_client(
     timeout: float = DEFAULT_TIMEOUT,
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
     replies_kept: float = 0.0,
-    max_outstanding: int = 1024,
+    max_outstanding: int = MAX_OUTSTANDING,
     back_off: BackOff | None = None,
     retransmission: Retransmission | None = None,
     connect_now: bool = True,

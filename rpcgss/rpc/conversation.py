@@ -231,6 +231,7 @@ class Conversation:
             raise _received(refusal)
         self._transmissions.pop().finished()
         if not link.reliable:
+            self._check_repeatable(str(refusal))
             self._stale, self._sent = self._sent - 1, 0
         if not link.alive:
             self._leave(link)

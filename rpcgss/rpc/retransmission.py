@@ -1,7 +1,7 @@
 """When a call over an unreliable link is sent again: retransmission timers as RFC 6298 has them, for calls.
 
 Each procedure has its round-trip time, since some are slow, and what an answer takes is mostly the server's doing. Only
-calls that were sent once are measured; after one that had to be sent again, the longer time-out stays until the next
+calls that were sent once are measured; after one that had to be sent again, a longer time-out stays until the next
 measurement (Karn's algorithm).
 """
 
@@ -45,8 +45,9 @@ class RoundTrips:
         self.timeout = self._bounded(self._mean + 4 * self._variation)
 
     def backed_off(self, timeout: float) -> None:
-        """A call was answered that had to be sent again, and waited so long in the end."""
-        self.timeout = max(self.timeout, self._bounded(timeout))
+        """A call was answered that had to be sent again, and waited so long in the end. One call is no more than a
+        hint: it may have been unlucky."""
+        self.timeout = max(self.timeout, min(timeout, self._bounded(2 * self.timeout)))
 
     def doubled(self, timeout: float) -> float:
         """The next wait of a call that has waited so long for nothing."""

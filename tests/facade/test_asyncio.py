@@ -102,6 +102,20 @@ def test_over_a_unix_socket(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_over_udp() -> None:
+    async def main() -> None:
+        server = rpcgss.Server([rpcgss.asyncio.service(Asynchronous())], [rpcgss.AcceptNone()])
+        async with (
+            rpcgss.asyncio.serve_udp(server, 0, "127.0.0.1") as working,
+            rpcgss.asyncio.connect_udp("127.0.0.1", working.port, rpcgss.AuthNone()) as client,
+        ):
+            assert await client.call(ECHO, b"hello") == b"hello"
+            with pytest.raises(rpcgss.CallTooLarge, match="use TCP"):
+                await client.call(ECHO, bytes(70_000))
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("procedure", "error"),
     [(FAIL, ServerFault), (EXIT, ServerFault), (MISSING, ProcedureUnavailable), (REFUSE, rpcgss.AuthRefused)],

@@ -134,6 +134,17 @@ def test_over_a_unix_socket(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_over_udp() -> None:
+    server = rpcgss.Server([blocking.service(Plain())], [rpcgss.AcceptNone()])
+    with (
+        blocking.serve_udp(server, 0, "127.0.0.1") as working,
+        blocking.connect_udp("127.0.0.1", working.port, rpcgss.AuthNone()) as client,
+    ):
+        assert client.call(ECHO, b"hello") == b"hello"
+        with pytest.raises(rpcgss.CallTooLarge, match="use TCP"):
+            client.call(ECHO, bytes(70_000))
+
+
 @pytest.mark.parametrize(
     ("procedure", "error"),
     [(FAIL, ServerFault), (EXIT, ServerFault), (MISSING, ProcedureUnavailable), (REFUSE, rpcgss.AuthRefused)],
