@@ -197,8 +197,9 @@ class StreamChannel(trio.abc.Channel[bytes]):
     ) -> TlsSession:
         """From now on, records go over TLS; see `TlsStream`. To be called while nobody sends or receives.
 
-        Raises `TlsError` if there is no such session `seconds` from now, and of octets that came before it was asked
-        for: they were not protected, and must not be taken for what was. Then, or cancelled: the channel is closed.
+        Raises `TlsError` if the two do not agree, and of octets that came before it was asked for: they were not
+        protected, and must not be taken for what was. Raises `trio.BrokenResourceError` if the connection ends, or
+        nothing has come of it in `seconds`. Then, or cancelled: the channel is closed.
         """
         self._check_usable()
         try:
@@ -210,7 +211,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
             with trio.move_on_after(seconds):
                 self.tls = await stream.do_handshake(alpn, certificate)
             if self.tls is None:
-                raise TlsError(f"no TLS handshake within {seconds:g} s")
+                raise trio.BrokenResourceError(f"no TLS handshake within {seconds:g} s")
         except BaseException:
             await trio.aclose_forcefully(self)
             raise

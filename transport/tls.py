@@ -85,15 +85,15 @@ class TlsStream(trio.abc.HalfCloseableStream):
 
     async def do_handshake(self, alpn: str, certificate: bytes | None = None) -> TlsSession:
         """Agree on a session, with `alpn` as its protocol (RFC 7301); `certificate` is a server's own, in DER, for
-        `TlsSession.server_end_point`. Raises `TlsError`; of a certificate that was not accepted, the peer is told.
-        Cancelled, or after an exception: the stream is only good for closing."""
+        `TlsSession.server_end_point`. Raises `TlsError`, of which the peer is told why, and `trio.BrokenResourceError`
+        if the connection ends meanwhile. Cancelled, or after an exception: the stream is only good for closing."""
         try:
             await self._shake_hands()
         except ssl.SSLError as error:
             await self._bid_farewell()
             raise TlsError(f"the TLS handshake failed: {_words(error)}") from error
         except trio.BrokenResourceError as error:
-            raise TlsError("the connection broke during the TLS handshake") from error
+            raise trio.BrokenResourceError(str(error) or "it broke during the TLS handshake") from error
         self._ready = True
         if self._engine.version() != VERSION:
             raise TlsError(f"the peer speaks {self._engine.version()}, not {VERSION}")
@@ -170,7 +170,7 @@ class TlsStream(trio.abc.HalfCloseableStream):
                 await self._flush()
                 data = await self._stream.receive_some(RECEIVE_OCTETS)
                 if not data:
-                    raise TlsError("the peer closed the connection during the TLS handshake") from None
+                    raise trio.BrokenResourceError("it was closed during the TLS handshake") from None
                 self._incoming.write(data)
             else:
                 return await self._flush()

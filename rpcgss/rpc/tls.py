@@ -18,7 +18,7 @@ from typing import Final
 
 import trio
 
-from rpcgss.rpc.errors import BadMessage, Refusal, TlsFailed
+from rpcgss.rpc.errors import BadMessage, ConnectionLost, Refusal, TlsFailed
 from rpcgss.rpc.flavors import Connection
 from rpcgss.rpc.messages import (
     NULL_AUTH,
@@ -107,7 +107,8 @@ def client_tls(
 async def open_with_tls(connect: Callable[[], Awaitable[StreamChannel]], host: str, tls: ClientTls) -> StreamChannel:
     """What `connect` opens, secured as `tls` has it; `host` is what the certificate must name if that does not say.
 
-    Raises as `connect`; `TlsFailed`; and what channels raise of a connection that ends. Cancelled: it is closed.
+    Raises as `connect`; `TlsFailed` if the two do not agree on TLS; `ConnectionLost`, and what channels raise, of a
+    connection that ends, which may be worth another try. Cancelled: it is closed.
     """
     channel = await connect()
     try:
@@ -126,7 +127,7 @@ async def _secure(channel: StreamChannel, name: str, tls: ClientTls) -> None:
     try:
         reply = parse_reply_untrusted(await channel.receive())
     except trio.EndOfChannel as error:
-        raise TlsFailed(f"{channel.peer} does not offer TLS: it closed the connection when asked for it") from error
+        raise ConnectionLost(f"{channel.peer} closed the connection when asked for TLS") from error
     if reply.xid != xid:
         raise BadMessage("a reply to another call than the first")
     if not _offers_tls(reply):

@@ -130,7 +130,15 @@ async def test_a_server_that_closes_instead(authority: Authority) -> None:
         await StreamChannel(stream).receive()
         await stream.aclose()
 
-    await fails(stranger, authority.client(), "closed the connection when asked")
+    await loses(stranger, authority.client(), "closed the connection when asked")
+
+
+async def loses(stranger: Stranger, tls: ClientTls, match: str) -> None:
+    """The connection, and may try again: it need not have to do with TLS."""
+    async with served_by(stranger) as connect:
+        with pytest.raises(ConnectionLost, match=match):
+            async with open_client(lambda: open_with_tls(connect, HOST, tls), AuthNone()):
+                pass
 
 
 @pytest.mark.parametrize("text", [b"x", b"\0" * 12], ids=["no RPC", "no reply"])
@@ -196,7 +204,7 @@ async def test_another_application_protocol(authority: Authority, alpn: str | No
 async def test_an_older_version(authority: Authority) -> None:
     context = authority.context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    await fails(offering(context), authority.client(), "closed the connection during the TLS handshake")
+    await loses(offering(context), authority.client(), "closed during the TLS handshake")
 
 
 @pytest.mark.parametrize(
@@ -260,7 +268,7 @@ async def test_a_server_that_stalls(authority: Authority, autojump_clock: trio.a
         await trio.sleep_forever()
 
     began = trio.current_time()
-    await fails(stranger, authority.client(), "no TLS handshake within 10 s")
+    await loses(stranger, authority.client(), "no TLS handshake within 10 s")
     assert trio.current_time() - began == pytest.approx(10)
 
 
@@ -272,6 +280,19 @@ async def test_a_server_that_does_not_answer(authority: Authority, autojump_cloc
         with pytest.raises(ConnectionLost, match="no connection within 20 s"):
             async with open_client(lambda: open_with_tls(connect, HOST, authority.client()), AuthNone()):
                 pass
+
+
+async def test_a_server_that_goes_down_during_the_handshake(
+    authority: Authority, autojump_clock: trio.abc.Clock
+) -> None:
+    """The call goes to its successor, as without TLS."""
+    good = network(server(authority.server()))
+    async with good as net, client_of(net, authority.client()) as client:
+        await client.call(ECHO, b"")
+        net.cuts = [(None, octets) for octets in (0, 10, 36, 40, 200)]
+        net.cut_all()
+        assert await client.call(ECHO, b"again") == b"again"
+        assert net.connections == 7
 
 
 async def test_waiting_calls_hear_of_a_failed_handshake(authority: Authority, autojump_clock: trio.abc.Clock) -> None:
