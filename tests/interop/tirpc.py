@@ -113,15 +113,15 @@ class Tirpc:
     directory: Path
 
     @asynccontextmanager
-    async def server(self) -> AsyncIterator[tuple[Child, int]]:
+    async def server(self, transport: str = "tcp") -> AsyncIterator[tuple[Child, int]]:
         """A running server and its port."""
-        async with child(self.directory / "tirpc_server", TARGET) as server:
+        async with child(self.directory / "tirpc_server", transport, TARGET) as server:
             word, port = (await server.line()).split()
             assert word == "port"
             yield server, int(port)
 
     @asynccontextmanager
-    async def client(self, port: int) -> AsyncIterator[Child]:
+    async def client(self, port: int, transport: str = "tcp") -> AsyncIterator[Child]:
         """A client that waits for its orders."""
-        async with child(self.directory / "tirpc_client", str(port), TARGET) as client:
+        async with child(self.directory / "tirpc_client", transport, str(port), TARGET) as client:
             yield client

@@ -1,6 +1,6 @@
 /* A client by libtirpc, for the program of tests/rpc/program.py. It does what it is told on standard input:
 
-   tirpc_client PORT SERVICE@HOST
+   tirpc_client tcp|udp PORT SERVICE@HOST
 
    open none|sys|krb5|krb5i|krb5p    a new connection, and with GSS a new context
    null, who, echo OCTETS            one call
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum { PROGRAM = 0x20000042, VERSION = 3, ECHO = 1, WHO = 7 };
-enum { BUFFER = 256 * 1024 };
+enum { BUFFER = 256 * 1024, LARGEST_DATAGRAM = 65000 };
 
 struct octets {
     u_int length;
@@ -44,16 +44,19 @@ static void close_client(void) {
     client = NULL;
 }
 
-static CLIENT *connected(int port) {
+static CLIENT *connected(bool_t udp, int port) {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
     struct netbuf where = {sizeof address, sizeof address, &address};
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
     CLIENT *made;
 
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+    if (fd < 0 || (!udp && connect(fd, (struct sockaddr *)&address, sizeof address) < 0))
         return NULL;
-    made = clnt_vc_create(fd, &where, PROGRAM, VERSION, BUFFER, BUFFER);
+    if (udp)
+        made = clnt_dg_create(fd, &where, PROGRAM, VERSION, LARGEST_DATAGRAM, LARGEST_DATAGRAM);
+    else
+        made = clnt_vc_create(fd, &where, PROGRAM, VERSION, BUFFER, BUFFER);
     if (made != NULL)
         clnt_control(made, CLSET_FD_CLOSE, NULL);
     return made;
@@ -75,11 +78,11 @@ static AUTH *authenticator(const char *security, char *target) {
     return gss(target, rpcsec_gss_svc_privacy);
 }
 
-static void open_client(int port, const char *security, char *target) {
+static void open_client(bool_t udp, int port, const char *security, char *target) {
     AUTH *auth;
 
     close_client();
-    client = connected(port);
+    client = connected(udp, port);
     if (client == NULL) {
         say("no connection");
         return;
@@ -131,12 +134,12 @@ int main(int argc, char **argv) {
     char line[64], word[64], security[64];
     u_int length;
 
-    if (argc != 3)
+    if (argc != 4)
         return 2;
     signal(SIGPIPE, SIG_IGN);
     while (fgets(line, sizeof line, stdin) != NULL) {
         if (sscanf(line, "open %63s", security) == 1)
-            open_client(atoi(argv[1]), security, argv[2]);
+            open_client(strcmp(argv[1], "udp") == 0, atoi(argv[2]), security, argv[3]);
         else if (client == NULL || sscanf(line, "%63s", word) != 1)
             say("not open");
         else if (sscanf(line, "echo %u", &length) == 1)

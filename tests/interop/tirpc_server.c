@@ -1,6 +1,6 @@
 /* A server by libtirpc, for the program of tests/rpc/program.py, on a free port of loopback, without rpcbind.
 
-   tirpc_server SERVICE@HOST
+   tirpc_server tcp|udp SERVICE@HOST
 
    It says "port N" when it is ready, cuts all its connections whenever it is told a line, and ends when its standard
    input does. */
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { PROGRAM = 0x20000042, VERSION = 3, ECHO = 1, WHO = 7 };
-enum { BUFFER = 256 * 1024, MOST_CONNECTIONS = 64 };
+enum { BUFFER = 256 * 1024, LARGEST_DATAGRAM = 65000, MOST_CONNECTIONS = 64 };
 
 struct octets {
     u_int length;
@@ -87,12 +87,12 @@ static void dispatch(struct svc_req *request, SVCXPRT *transport) {
     }
 }
 
-static int listening_socket(void) {
+static int listening_socket(bool_t udp) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int fd = socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
 
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 || listen(fd, 16) < 0)
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0 || (!udp && listen(fd, 16) < 0))
         fail("listen");
     if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
         fail("getsockname");
@@ -136,16 +136,21 @@ static void serve(int listener) {
 
 int main(int argc, char **argv) {
     SVCXPRT *transport;
+    bool_t udp;
     int listener;
 
-    if (argc != 2)
+    if (argc != 3)
         return 2;
     signal(SIGPIPE, SIG_IGN);
-    listener = listening_socket();
-    transport = svc_vc_create(listener, BUFFER, BUFFER);
+    udp = strcmp(argv[1], "udp") == 0;
+    listener = listening_socket(udp);
+    if (udp)
+        transport = svc_dg_create(listener, LARGEST_DATAGRAM, LARGEST_DATAGRAM);
+    else
+        transport = svc_vc_create(listener, BUFFER, BUFFER);
     if (transport == NULL || !svc_reg(transport, PROGRAM, VERSION, dispatch, NULL))
         fail("svc_reg");
-    if (!rpc_gss_set_svc_name(argv[1], "kerberos_v5", 0, PROGRAM, VERSION))
+    if (!rpc_gss_set_svc_name(argv[2], "kerberos_v5", 0, PROGRAM, VERSION))
         fail("rpc_gss_set_svc_name");
     fflush(stdout);
     serve(listener);
