@@ -28,6 +28,7 @@ def connect_tcp(
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
     replies_kept: float = 0.0,
     max_record: int = MAX_RECORD,
+    connections: int = 1,
     observer: Observer | None = None,
     tls: ClientTls | None = None,
 ) -> AbstractAsyncContextManager[Client]:
@@ -37,6 +38,7 @@ def connect_tcp(
     non_idempotent -- procedures that must not be executed twice
     replies_kept   -- seconds for which the server keeps its replies to them; 0: they are never sent twice
     max_record     -- octets that a reply may have
+    connections    -- over so many, at most
     observer       -- see `Observer`
     tls            -- over TLS (RFC 9289), on each connection that is made, as `client_tls` says; None: in plaintext
     """
@@ -49,6 +51,7 @@ def connect_tcp(
         timeout=timeout,
         non_idempotent=non_idempotent,
         replies_kept=replies_kept,
+        connections=connections,
         observer=observer,
     )
 
@@ -61,6 +64,7 @@ def connect_unix(
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
     replies_kept: float = 0.0,
     max_record: int = MAX_RECORD,
+    connections: int = 1,
     observer: Observer | None = None,
 ) -> AbstractAsyncContextManager[Client]:
     """A client of the server whose Unix socket is at `path`; else as `connect_tcp`."""
@@ -71,6 +75,7 @@ def connect_unix(
         timeout=timeout,
         non_idempotent=non_idempotent,
         replies_kept=replies_kept,
+        connections=connections,
         observer=observer,
     )
 
@@ -119,6 +124,7 @@ def connect_program(
     non_idempotent: Collection[xdr.Procedure[Any, Any]] = (),
     replies_kept: float = 0.0,
     max_record: int = MAX_RECORD,
+    connections: int = 1,
     observer: Observer | None = None,
     tls: ClientTls | None = None,
 ) -> AbstractAsyncContextManager[Client]:
@@ -145,5 +151,6 @@ def connect_program(
         non_idempotent=non_idempotent,
         replies_kept=replies_kept,
         max_outstanding=UDP_OUTSTANDING if transport == "udp" else MAX_OUTSTANDING,
+        connections=connections,
         observer=observer,
     )

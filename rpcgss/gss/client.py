@@ -129,8 +129,8 @@ class GssFlavor(ClientFlavor):
     ) -> None:
         self.demands: Final = Demands(target, service, mechanism, mutual, delegate, credentials or Credentials())
         self.security = service.security
-        self.counters: Final = GssClientCounters()
-        self.events: Final[Listeners[ClientEvent]] = Listeners()
+        self.counters = GssClientCounters()
+        self.events: Listeners[ClientEvent] = Listeners()
         self._extension: Final = extension
         self._worker: Final = worker or ThreadWorker()
         self._initiation: Final = Initiation(
@@ -151,6 +151,25 @@ class GssFlavor(ClientFlavor):
         yield Source("gss_client", self.counters, self.events)
         if self._extension is not None:
             yield from self._extension.sources()
+
+    def another(self) -> "GssFlavor":
+        """See `ClientFlavor`. It makes contexts of its own: calls on one connection then neither wait for the window of
+        those on another, nor are lost with them; and contexts on several processors protect at once."""
+        demands, initiation = self.demands, self._initiation
+        flavor = GssFlavor(
+            demands.target,
+            service=demands.service,
+            mechanism=demands.mechanism,
+            credentials=demands.credentials,
+            mutual=demands.mutual,
+            delegate=demands.delegate,
+            extension=self._extension,
+            provider=initiation.provider,
+            worker=self._worker,
+            patience=initiation.patience,
+        )
+        flavor.counters, flavor.events = self.counters, self.events
+        return flavor
 
     @property
     def context(self) -> ClientContext | None:

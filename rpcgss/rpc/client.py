@@ -7,10 +7,13 @@ next connection by itself, under the same xid; a call of a procedure that must n
 server keeps its replies.
 """
 
+import itertools
 import math
 import random
 from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import trio
@@ -47,6 +50,7 @@ async def open_client(
     max_outstanding: int = MAX_OUTSTANDING,
     back_off: BackOff | None = None,
     retransmission: Retransmission | None = None,
+    connections: int = 1,
     connect_now: bool = True,
     seed: int | None = None,
     observer: Observer | None = None,
@@ -63,11 +67,16 @@ async def open_client(
     max_outstanding -- calls in flight; further ones wait
     back_off        -- of tries to connect
     retransmission  -- of calls over an unreliable transport: how long to wait for their answers
+    connections     -- at most; a call goes out on the one with the fewest calls under way, and the second is made when
+                       a call finds the first one busy. RPCSEC_GSS has contexts of its own on each (see
+                       `ClientFlavor.another`); all calls of one `User` share one connection
     connect_now     -- connect before the block begins, and raise `ConnectionLost` if that fails; later losses are
                        made good in the background, for as long as calls wait
     seed            -- of the random part of the back-off, and of the waits
     observer        -- is told of connections and calls, and of what the flavor has to tell
     """
+    if connections < 1:
+        raise ValueError("a client needs a connection")
     failure: BaseException | None = None
     # The connection outlives a cancellation from outside for as long as the block does, so that the block can clean up
     # by shielded calls.
@@ -75,7 +84,9 @@ async def open_client(
 
     async def keep_connected() -> None:
         with connection:
-            await client._connector.run()
+            async with trio.open_nursery() as lanes:
+                for lane in client._lanes:
+                    lanes.start_soon(lane.connector.run)
 
     async with trio.open_nursery() as nursery:
         client = Client(
@@ -87,6 +98,7 @@ async def open_client(
             max_outstanding=max_outstanding,
             back_off=back_off or BackOff(),
             retransmission=retransmission or Retransmission(),
+            connections=connections,
             chance=random.Random(seed),
             observer=None if observer is None else Observers(observer),
         )
@@ -121,6 +133,7 @@ class Client:
         max_outstanding: int,
         back_off: BackOff,
         retransmission: Retransmission,
+        connections: int,
         chance: random.Random,
         observer: Observer | None,
     ) -> None:
@@ -132,8 +145,18 @@ class Client:
         self._places: Final = trio.Semaphore(max_outstanding)
         self._calls: Final = PendingCalls()
         self._observer: Final = observer
-        timers = Timers(retransmission, chance)
-        self._connector: Final = Connector(connect, self._calls, self.counters, back_off, timers, chance, observer)
+        timers, serials = Timers(retransmission, chance), itertools.count(1)
+        # One table of xids: a server's reply cache knows no connections.
+        flavors = [flavor, *(flavor.another() for _ in range(connections - 1))]
+        self._lanes: Final = [
+            _Lane(
+                Connector(connect, self._calls, self.counters, back_off, timers, chance, observer, serials),
+                lane_flavor,
+            )
+            for lane_flavor in flavors
+        ]
+        self._connector: Final = self._lanes[0].connector
+        self._users: Final[dict[ClientFlavor, _Lane]] = {}
         self._source: Final = Source("client", self.counters)
         if observer is not None:
             observer.attached(self._source)
@@ -141,7 +164,7 @@ class Client:
 
     @property
     def tls(self) -> TlsSession | None:
-        """What TLS protects the present connection with; None: it does not, or there is none at present."""
+        """What TLS protects the (first) present connection with; None: it does not, or there is none at present."""
         return self._connector.tls
 
     @property
@@ -168,10 +191,10 @@ class Client:
         arguments = procedure.argument.encode(argument)
         self.counters.calls += 1
         seconds = self.timeout if timeout is None else timeout
-        observer, flavor = self._observer, flavor or self.flavor
+        observer = self._observer
         if observer is None:
             return await self._complete(procedure, arguments, seconds, flavor, None)
-        seen = _sighting(procedure, flavor)
+        seen = _sighting(procedure, flavor or self.flavor)
         observer.call_began(seen)
         try:
             result = await self._complete(procedure, arguments, seconds, flavor, seen)
@@ -193,19 +216,23 @@ class Client:
         calls under way may have been executed.
         """
         self._attach(flavor)
+        lanes = list(self._users.values())
+        lane = self._users[flavor] = min(self._lanes, key=lanes.count)
         try:
             yield User(self, flavor)
         finally:
-            await self._close_flavor(flavor)
+            del self._users[flavor]
+            await self._close_flavor(flavor, lane)
 
     async def _complete(
         self,
         procedure: xdr.Procedure[Any, R],
         arguments: Buffer,
         seconds: float,
-        flavor: ClientFlavor,
+        user: ClientFlavor | None,
         seen: ObservedCall | None,
     ) -> R:
+        lane: _Lane | None = None
         conversation: Conversation | None = None
         with trio.move_on_after(seconds) as limit:
             # An uncontended trio.Semaphore.acquire would give way to other tasks for nothing.
@@ -213,6 +240,9 @@ class Client:
                 self._places.acquire_nowait()
             except trio.WouldBlock:
                 await self._places.acquire()
+            lane = self._lane(user)
+            lane.calls += 1
+            flavor = user or lane.flavor
             try:
                 with self._calls.new(flavor) as (xid, pending):
                     conversation = Conversation(
@@ -222,35 +252,47 @@ class Client:
                         pending,
                         repeatable=self._repeatable if _numbers(procedure) in self._non_idempotent else math.inf,
                         flavor=flavor,
-                        connector=self._connector,
+                        connector=lane.connector,
                         counters=self.counters,
                         seen=seen,
                     )
                     results = await conversation.run()
             finally:
+                lane.calls -= 1
                 self._places.release()
             try:
                 return procedure.result.decode(results)
             except xdr.DecodeError as error:
                 raise BadReply(f"{procedure.name}: the results are not {procedure.result.name}: {error}") from error
         assert limit.cancelled_caught
-        link = self._connector.link
-        excuse = self._connector.trouble if link is None else link.complaint
+        connector = self._connector if lane is None else lane.connector
+        excuse = connector.trouble if connector.link is None else connector.link.complaint
         text = f"no reply within {seconds:g} s{f': {excuse}' if excuse else ''}"
         raise conversation.timed_out(text) if conversation else CallTimedOut(f"{procedure.name}: {text}")
 
+    def _lane(self, user: ClientFlavor | None) -> "_Lane":
+        if user is not None:
+            return self._users.get(user, self._lanes[0])
+        return self._lanes[0] if len(self._lanes) == 1 else min(self._lanes, key=_calls_of)
+
     async def _close(self) -> None:
         try:
-            await self._close_flavor(self.flavor)
+            # At once: each flavor has something to clean up, even where there is no time left to wait for anything.
+            async with trio.open_nursery() as nursery:
+                nursery.cancel_scope.deadline = trio.current_time() + CLOSE_SECONDS
+                for lane in self._lanes[1:]:
+                    nursery.start_soon(lane.flavor.aclose, lane.connector.link)
+                await self._close_flavor(self.flavor, self._lanes[0])
         finally:
-            await self._connector.close()
+            for lane in self._lanes:
+                await lane.connector.close()
             if self._observer is not None:
                 self._observer.detached(self._source)
 
-    async def _close_flavor(self, flavor: ClientFlavor) -> None:
+    async def _close_flavor(self, flavor: ClientFlavor, lane: "_Lane") -> None:
         try:
             with trio.move_on_after(CLOSE_SECONDS):
-                await flavor.aclose(self._connector.link)
+                await flavor.aclose(lane.connector.link)
         finally:
             if self._observer is not None:
                 for source in flavor.sources():
@@ -260,6 +302,18 @@ class Client:
         if self._observer is not None:
             for source in flavor.sources():
                 self._observer.attached(source)
+
+
+@dataclass(eq=False, slots=True)
+class _Lane:
+    """One of a client's connections, the flavor of calls on it, and how many are under way."""
+
+    connector: Connector
+    flavor: ClientFlavor
+    calls: int = 0
+
+
+_calls_of: Final = attrgetter("calls")
 
 
 class User:

@@ -157,6 +157,11 @@ class ClientFlavor(ABC):
         authenticated: whoever can write to the connection can send it."""
         return False
 
+    def another(self) -> "ClientFlavor":
+        """A flavor of the same user for another connection of the same client. It tells the listeners of this one, and
+        counts where this one does. A flavor that keeps nothing of connections is fit for all of them."""
+        return self
+
     async def aclose(self, link: Link | None) -> None:  # noqa: B027  # most flavors have nothing to say
         """The client closes; `link` is its connection, if there is one. Takes bounded time."""
 

@@ -4,10 +4,11 @@
 `Connector` is the succession of them.
 """
 
+import itertools
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -266,6 +267,8 @@ class Connector:
     link    -- the present connection, if there is one
     trouble -- why there is none
     timers  -- for calls on unreliable ones
+
+    Connectors that have `calls` in common number their connections by the same `serials`.
     """
 
     def __init__(
@@ -277,6 +280,7 @@ class Connector:
         timers: Timers,
         chance: random.Random,
         observer: Observer | None = None,
+        serials: Iterator[int] | None = None,
     ) -> None:
         self.timers: Final = timers
         self.link: ChannelLink | None = None
@@ -289,7 +293,7 @@ class Connector:
         self._chance: Final = chance
         self._observer: Final = observer
         self._first: RecordChannel | None = None
-        self._serial = 0
+        self._serials: Final = serials or itertools.count(1)
         self._wanting: Final = trio.lowlevel.ParkingLot()  # calls that wait for a connection
         self._idle: Final = trio.lowlevel.ParkingLot()  # `run`, while nobody waits
         self._closed = False
@@ -363,9 +367,10 @@ class Connector:
 
     async def _use(self, channel: RecordChannel) -> bool:
         """Read from a connection until it ends. True: it was of some use."""
-        self._serial += 1
         self._counters.connections += 1
-        link = self.link = ChannelLink(channel, self._serial, self._calls, self._counters, self.timers, self._lost)
+        link = self.link = ChannelLink(
+            channel, next(self._serials), self._calls, self._counters, self.timers, self._lost
+        )
         self._tell(ConnectionEventKind.OPENED, channel.peer)
         self._wanting.unpark_all()
         await link.read()

@@ -53,6 +53,27 @@ async def test_two_hundred_calls_at_once(service: GssService, autojump_clock: tr
     assert one.counters.by_exchange == 1
 
 
+async def test_each_connection_has_contexts_of_its_own(autojump_clock: trio.abc.Clock) -> None:
+    """A small window on each, contexts that are lost, connections that are cut: no call waits for those elsewhere."""
+    results: list[bool] = []
+    one, program = flavor(), Program()
+    store = ContextStore(drop_policy=DropPolicy(every=20))
+    async with trio.open_nursery() as nursery:
+        network = Network(nursery, Server([program], [gss(seq_window=4, store=store)]))
+        async with open_client(network.connect, one, connections=3) as client, trio.open_nursery() as calls:
+            for _ in range(4):
+                calls.start_soon(client.call, HOLD, b"held")
+            calls.start_soon(echo_many, client, 100, results)
+            await trio.sleep(0.5)
+            assert network.connections == 3
+            network.cut_all()
+            program.gate.set()
+        nursery.cancel_scope.cancel()
+    assert results == [True] * 100
+    assert one.counters.by_exchange >= 3
+    assert client.outstanding == 0
+
+
 @pytest.mark.parametrize("window", [1, 5, 32])
 async def test_small_windows_do_not_lose_calls(window: int, autojump_clock: trio.abc.Clock) -> None:
     """Also when the connection is lost with calls in flight, which then go out again under new numbers."""

@@ -530,3 +530,37 @@ async def test_closing_wakes_those_who_wait(autojump_clock: trio.testing.MockClo
     async with network(Server([Program()], [AcceptNone()])) as net:
         await hold(net)
     assert outcomes == ["closed"]
+
+
+async def test_calls_are_spread_over_connections_as_they_are_needed() -> None:
+    server = Server([program := Program()], [AcceptNone()])
+    async with network(server) as net:
+        async with open_client(net.connect, AuthNone(), connections=3) as client, trio.open_nursery() as nursery:
+            for i in range(5):
+                assert await client.call(ECHO, bytes([i])) == bytes([i])
+            assert net.connections == 1  # one at a time needs no more
+            for i in range(7):
+                nursery.start_soon(client.call, HOLD, bytes([i]))
+            await trio.testing.wait_all_tasks_blocked()
+            assert net.connections == 3
+            assert sorted(lane.calls for lane in client._lanes) == [2, 2, 3]
+            assert client.outstanding == 7
+            net.cut_all()
+            await trio.testing.wait_all_tasks_blocked()
+            program.gate.set()
+        assert net.connections == 6
+        assert client.counters.connections == 6
+    assert sorted(program.executed) == [bytes([i]) for i in range(7)]
+
+
+async def test_each_user_keeps_to_one_connection() -> None:
+    server = Server([program := Program()], [AcceptNone()])
+    async with network(server) as net, open_client(net.connect, AuthNone(), connections=2) as client:
+        async with client.as_user(AuthNone()) as one, client.as_user(AuthNone()) as two:
+            for user in (one, two, one, two):
+                await user.call(ECHO, b"x")
+        serials = [call.connection.serial for call in program.calls]
+        assert serials[0] == serials[2] != serials[1] == serials[3]
+        with pytest.raises(ValueError, match="needs a connection"):
+            async with open_client(net.connect, AuthNone(), connections=0):
+                raise AssertionError("not reached")
