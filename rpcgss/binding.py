@@ -14,6 +14,7 @@ from rpcgss.rpc.client import open_client
 from rpcgss.rpc.errors import AuthRefused, CallFailed, ConnectionLost, NotRegistered, Refusal, RegistrationFailed
 from rpcgss.rpc.flavors import AuthNone
 from rpcgss.rpc.link import Connect
+from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpcbind import Registration, Rpcbind
 from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
 from rpcgss.rpc.server import Listener, Server
@@ -30,7 +31,7 @@ MAX_ANSWER: Final = 256 * 1024
 MAX_ADDRESSES: Final = 8
 """Of one host, that are tried."""
 
-_log = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 # Asking
@@ -173,7 +174,8 @@ async def registered(
             if begun:
                 await _withdraw(begun, rpcbind)
         if limit.cancelled_caught:
-            _log.warning("rpcbind at %s did not answer: the programs are still registered there", rpcbind)
+            text = "rpcbind at %s did not answer: the programs are still registered there"
+            _log.warning(text, rpcbind, event="rpcbind.not_withdrawn")
 
 
 def addresses_of(listeners: Sequence[Listener]) -> dict[Netid, Address]:
@@ -229,4 +231,4 @@ async def _withdraw(registrations: Sequence[Registration], path: str) -> None:
                 if (each.program, each.version, each.netid, each.address) in ours:
                     await rpcbind.unset(each.program, each.version, each.netid)
     except (CallFailed, Refusal) as error:
-        _log.warning("the programs are perhaps still registered: %s", error)
+        _log.warning("the programs are perhaps still registered: %s", error, event="rpcbind.not_withdrawn")

@@ -140,6 +140,7 @@ class Metrics(Observer):
         self._max_series: Final = max_series
         self._lock: Final = threading.Lock()
         self._calls: Final[dict[CallKey, CallTotals]] = {}
+        self._found: Final[dict[tuple[object, ...], CallTotals]] = {}  # some of the same, by what takes less to make
         self._in_progress: Final = dict.fromkeys((end.value for end in End), 0)
         self._connections: Final = dict.fromkeys((end.value for end in End), 0)
         self._connection_events: Final[Counter[tuple[str, str]]] = Counter()
@@ -202,13 +203,17 @@ class Metrics(Observer):
                 _add(self._past.setdefault(source.name, {}), source)
 
     def _totals(self, call: ObservedCall) -> CallTotals:
+        short = call.end._name_, call.program, call.version, call.procedure, call.flavor, call.outcome, call.control
+        found = self._found.get(short)
+        if found is not None:
+            return found
         key = _key(call)
-        found = self._calls.get(key)
-        if found is None:
-            if len(self._calls) >= self._max_series:
-                key = CallKey(call.end.value, OTHER, OTHER, OTHER, OTHER, OTHER)
-            found = self._calls.setdefault(key, CallTotals(self._histogram()))
-        return found
+        known = self._calls.get(key)
+        if known is None and len(self._calls) >= self._max_series:
+            key = CallKey(call.end.value, OTHER, OTHER, OTHER, OTHER, OTHER)
+        elif call.procedure:  # there are as many as there are keys, twice that with control messages
+            self._found[short] = known = known or CallTotals(self._histogram())
+        return self._calls.setdefault(key, known or CallTotals(self._histogram()))
 
     def _histogram(self) -> Histogram:
         return Histogram([0] * (len(self._bounds) + 1))

@@ -33,6 +33,7 @@ from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ConnectionLost,
 from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
 from rpcgss.rpc.messages import CallHeader, encode_auth, encode_call_header
 from rpcgss.rpc.observe import Event, Listeners, Source
+from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import ThreadWorker, Worker
 from xdr import Buffer
@@ -54,7 +55,7 @@ FAREWELL: Final = 2.0
 
 MAX_RETIRED: Final = 8
 
-logger = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 class ClientEventKind(Enum):
@@ -264,7 +265,7 @@ class GssFlavor(ClientFlavor):
             case None:
                 return  # there is a context, or the leader was cancelled
             case ConnectionLost() as failure if link.serial > attempt.serial:
-                logger.debug("an attempt on an earlier connection ended: %s", failure)
+                _log.debug("an attempt on an earlier connection ended: %s", failure, event="context.not_made")
             case ConnectionLost() as failure:
                 raise ConnectionLost(str(failure)) from failure
             case AuthenticationFailed() as failure:
@@ -304,7 +305,7 @@ class GssFlavor(ClientFlavor):
         try:
             require_demanded(self.demands, recovered.flags, recovered.mechanism)
         except AuthenticationFailed as failure:
-            logger.warning("a recovered context is of no use: %s", failure)
+            _log.warning("a recovered context is of no use: %s", failure, event="ticket.useless")
             return False
         return not recovered.expired(trio.current_time()) and not recovered.spent
 
@@ -330,7 +331,7 @@ class GssFlavor(ClientFlavor):
         at = None if self._extension is None else self._extension.retry_at(self.demands, link)
         if at is None:
             return
-        logger.warning("%s; waiting to try a ticket again", failure)
+        _log.warning("%s; waiting to try a ticket again", failure, event="ticket.waiting")
         await trio.sleep_until(at)
         if link.serves_others(self):
             return
@@ -352,7 +353,8 @@ class GssFlavor(ClientFlavor):
                 await self._upgrade(header, link)
         except (AuthenticationFailed, NotExecuted) as failure:
             self.counters.failures += 1
-            logger.warning("the context with %s is not renewed yet: %s", self.demands.target, failure)
+            target = self.demands.target
+            _log.warning("the context with %s is not renewed yet: %s", target, failure, event="context.not_renewed")
         finally:
             self._attempt = None
             attempt.done.set()
@@ -366,7 +368,9 @@ class GssFlavor(ClientFlavor):
         try:
             upgraded = await self._extension.recover(header.program, header.version, self.demands, link)
         except ConnectionLost as failure:
-            logger.debug("no upgrade: %s", failure)  # the context is as good on the next connection
+            _log.debug(
+                "no upgrade: %s", failure, event="context.not_upgraded"
+            )  # the context is as good on the next connection
             return
         if upgraded is not None and self._as_demanded(upgraded):
             self._install(upgraded, link, began, replaced=old)
@@ -445,7 +449,7 @@ class GssFlavor(ClientFlavor):
         try:
             await say_goodbye()
         except (SecurityError, ConnectionLost, trio.TooSlowError) as error:
-            logger.debug("no DESTROY: %s", error)
+            _log.debug("no DESTROY: %s", error, event="context.not_destroyed")
 
 
 class _Attempt:

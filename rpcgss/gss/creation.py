@@ -144,7 +144,8 @@ class Creation:
                 raise GssError(GSS_S_FAILURE, 0, "too many creation requests for one context")
         except GssError as error:
             self.counters.failures += 1
-            _log.warning("no context for %s: %r", connection.peer, error.text)
+            peer = connection.peer
+            _log.warning("no context for %s: %r", peer, error.text, event="context.refused", peer=peer)
             return Answer(NULL_AUTH, rpc_gss_init_res(b"", error.major, error.minor, 0, b"").to_bytes())
         self._keep(making)
         result = rpc_gss_init_res(making.handle, GSS_S_CONTINUE_NEEDED, 0, self._host.seq_window, reply)
@@ -221,7 +222,7 @@ class Creation:
         try:
             return await self._extension.grant(establishment, connection)
         except Exception:
-            _log.exception("no grant for %s", connection.peer)
+            _log.exception("no grant for %s", connection.peer, event="ticket.failed", peer=connection.peer)
             return Grant()
 
     def _keep(self, making: _Making) -> None:

@@ -33,6 +33,7 @@ from rpcgss.gss.provider import (
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, NotExecuted, ProgramMismatch, ProgramUnavailable
 from rpcgss.rpc.flavors import Link
 from rpcgss.rpc.messages import NULL_AUTH, AcceptedReply, DeniedReply, ReceivedReply
+from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import accept_stat, opaque_auth
 from rpcgss.rpc.work import Worker
 from xdr import Buffer, Cursor, DecodeError
@@ -44,7 +45,7 @@ its answer to the first one arrives, or instead of it."""
 MAX_HANDLE: Final = 256
 """A credential has room for 400 octets."""
 
-logger = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 class CreationRefused(AuthenticationFailed):
@@ -225,7 +226,8 @@ class _Exchange:
         try:
             await extension.receive_grant(trailing, establishment, self._demands, self._link)
         except Exception:
-            logger.exception("a grant of %s was lost", self._demands.target)
+            target = self._demands.target
+            _log.exception("a grant of %s was lost", target, event="ticket.failed", target=target)
 
 
 def _received(refusal: NotExecuted) -> NotExecuted:

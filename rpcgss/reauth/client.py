@@ -30,6 +30,7 @@ from rpcgss.rpc.errors import ConnectionLost
 from rpcgss.rpc.flavors import Link
 from rpcgss.rpc.messages import NULL_AUTH, AcceptedReply, ReceivedReply
 from rpcgss.rpc.observe import Source
+from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, opaque_auth
 
 SILENCE: Final = 5.0
@@ -45,7 +46,7 @@ MAX_CUTS: Final = 8
 """Connections in a row that may break under a request before that counts as a no: a server that closes the connection
 on a request which it does not understand would else never be asked for a full exchange."""
 
-logger = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 @dataclass(slots=True)
@@ -207,7 +208,7 @@ class TicketClient(ClientExtension):
             ticket = self._read_grant(trailing, establishment, demands)
         except (NoGrant, SecurityError) as error:
             self.counters.not_granted += 1
-            logger.info("no ticket from %s: %s", demands.target, error)
+            _log.info("no ticket from %s: %s", demands.target, error, event="ticket.none", target=demands.target)
             return
         self.counters.granted += 1
         flavor.granted_on = link.serial
@@ -325,7 +326,8 @@ class TicketClient(ClientExtension):
         flavor.doubted = True
         flavor.cuts = 0
         target.refused(trio.current_time())
-        logger.info("%s does not re-authenticate: %s", flavor.demands.target, why)
+        name = flavor.demands.target
+        _log.info("%s does not re-authenticate: %s", name, why, event="ticket.denied", target=name, reason=why)
 
     def _cut(self, flavor: _Flavor, target: Target, link: Link) -> None:
         self.counters.cut += 1
@@ -383,7 +385,7 @@ class TicketClient(ClientExtension):
 
     def _store_failed(self, error: TicketStoreError) -> None:
         self.counters.store_errors += 1
-        logger.warning("%s; the ticket is kept in memory", error)
+        _log.warning("%s; the ticket is kept in memory", error, event="ticket.not_kept")
 
     def _flavor(self, demands: Demands) -> _Flavor:
         """By identity: two flavors with equal demands may still be two principals."""

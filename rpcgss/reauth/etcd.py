@@ -31,6 +31,7 @@ from rpcgss.reauth.etcd_gateway import ANSWER_SECONDS, Etcd, Gateway, Stored
 from rpcgss.reauth.keys import KEY_LENGTH
 from rpcgss.reauth.keyset import DEFAULT_LIFE, MAX_DOCUMENT, KeyKeeper, KeySet, first_keys, parse_document
 from rpcgss.reauth.private import read_private, write_private
+from rpcgss.rpc.quiet import QuietLog
 
 MAGIC: Final = b"rpcgss sealed keyring 1\n"
 SEALING_KEY: Final = b"rpcgss sealing key 1\n"
@@ -44,7 +45,7 @@ CHANGES: Final = 8
 
 __all__ = ["Etcd", "EtcdKeyring", "create_sealing_key"]
 
-logger = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 class EtcdKeyring(KeyKeeper):
@@ -198,17 +199,17 @@ class EtcdKeyring(KeyKeeper):
             return
         solved, self.problem = self.problem is not None, None
         if newer:
-            logger.info("%s read again: %d keys", self.name, len(keys.keys))
+            _log.info("%s read again: %d keys", self.name, len(keys.keys), event="keyring.read")
             self._keep_copy(stored.octets)
         elif solved:
-            logger.info("%s is there again", self.name)
+            _log.info("%s is there again", self.name, event="keyring.read")
         if newer or solved:
             self._tell()
 
     def _trouble(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
-            logger.warning("%s; the keys read before stay in use", problem)
+            _log.warning("%s; the keys read before stay in use", problem, event="keyring.unreadable")
             self._tell()
 
     def _tell(self) -> None:
@@ -220,7 +221,7 @@ class EtcdKeyring(KeyKeeper):
             try:
                 write_private(self._copy, octets, "copy of a keyring", overwrite=True)
             except KeyringError as error:
-                logger.warning("%s", error)
+                _log.warning("%s", error, event="keyring.unreadable")
 
     def __repr__(self) -> str:
         return f"EtcdKeyring({self.name!r})"

@@ -13,8 +13,9 @@ import os
 from pathlib import Path
 
 from rpcgss.reauth.keys import DerivedKeys
+from rpcgss.rpc.quiet import QuietLog
 
-logger = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 class KeyLog:
@@ -23,10 +24,11 @@ class KeyLog:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
         os.close(self._open())
-        logger.warning(
+        _log.warning(
             "the keys of re-authenticated contexts are written to %s: who reads it can read and forge all calls under"
             " them; never use this in production",
             self.path,
+            event="keylog.opened",
         )
 
     def note(self, handle: bytes, suite: int, keys: DerivedKeys) -> None:
@@ -39,7 +41,7 @@ class KeyLog:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            logger.warning("key log %s: %s", self.path, error.strerror)
+            _log.warning("key log %s: %s", self.path, error.strerror, event="keylog.failed")
 
     def _open(self) -> int:
         return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

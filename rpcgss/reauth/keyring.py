@@ -18,8 +18,9 @@ from typing import Final
 from rpcgss.reauth.errors import KeyringError
 from rpcgss.reauth.keyset import DEFAULT_LIFE, MAX_DOCUMENT, KeyKeeper, KeySet, first_keys, parse_document
 from rpcgss.reauth.private import read_private, write_private
+from rpcgss.rpc.quiet import QuietLog
 
-logger = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 class Keyring(KeyKeeper):
@@ -73,12 +74,13 @@ class Keyring(KeyKeeper):
         except KeyringError as error:
             unread = isinstance(error.__cause__, OSError)
             if not unread or self.problem != str(error):
-                logger.warning("%s; the keys read before stay in use", error)
+                _log.warning("%s; the keys read before stay in use", error, event="keyring.unreadable")
             self.problem = str(error)
             self.failed_reloads += 1
             return not unread
         self.problem = None
-        logger.info("keyring %s read again: %d keys", self.path, len(self._present.keys))
+        keys = len(self._present.keys)
+        _log.info("keyring %s read again: %d keys", self.path, keys, event="keyring.read")
         return True
 
     def __repr__(self) -> str:

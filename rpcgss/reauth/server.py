@@ -36,6 +36,7 @@ from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.flavors import Answer, Connection
 from rpcgss.rpc.messages import ReceivedCall
 from rpcgss.rpc.observe import Event, Listeners, Source
+from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, opaque_auth
 
 LOOK_INTERVAL: Final = 1.0
@@ -44,7 +45,7 @@ LOOK_INTERVAL: Final = 1.0
 MAX_REMEMBERED: Final = 65536
 """Digests of accepted requests that are remembered."""
 
-logger = logging.getLogger(__name__)
+_log = QuietLog(logging.getLogger(__name__))
 
 
 class ReauthEventKind(Enum):
@@ -151,7 +152,7 @@ class TicketServer(ServerExtension):
             grant = self._grant(establishment)
         except (NoGrant, SecurityError) as error:
             self.counters.not_granted += 1
-            logger.debug("no ticket for %s: %s", connection.peer, error)
+            _log.debug("no ticket for %s: %s", connection.peer, error, event="ticket.none", peer=connection.peer)
             self._tell(ReauthEventKind.NOT_GRANTED, establishment.security.initiator, str(error))
             return Grant()
         self.counters.granted += 1
@@ -263,7 +264,7 @@ class TicketServer(ServerExtension):
         try:
             allowed = self._may_reauthenticate(state.initiator, max(0.0, wall - state.established))
         except Exception:
-            logger.exception("the application's hook failed; re-authentication is refused")
+            _log.exception("the application's hook failed; re-authentication is refused", event="ticket.failed")
             allowed = False
         if not allowed:
             raise Refused(Reason.NOT_ALLOWED)
@@ -303,7 +304,8 @@ class TicketServer(ServerExtension):
             ended = host.store.drop_where(lambda context: context.established < moment, host.clock())
             self.counters.revoked += ended
             if ended:
-                logger.warning("what was established before %d is revoked: %d live contexts ended", moment, ended)
+                text = "what was established before %d is revoked: %d live contexts ended"
+                _log.warning(text, moment, ended, event="context.revoked", contexts=ended)
         return keys
 
     @property

@@ -19,6 +19,7 @@ from tests.rpc.network import Network
 from tests.rpc.program import ECHO, Program
 
 ROOT = Path(__file__).resolve().parents[2]
+LEVELS = ("debug", "info", "warning", "error", "exception")
 DOCUMENT = (ROOT / "docs" / "observing.md").read_text()
 
 
@@ -87,16 +88,17 @@ def test_every_event_is_documented(kind: type[Event], kinds: type[Enum]) -> None
     assert names == [one.value.replace(" ", "_") for one in kinds]
 
 
-def test_every_log_record_with_a_name_is_documented() -> None:
-    logged = set()
+def test_every_log_record_has_a_name_and_every_name_is_documented() -> None:
+    """Whoever logs something gives ``event=`` a name, and writes it into the table of docs/observing.md."""
+    logged, nameless = set[str](), list[str]()
     for path in (ROOT / "rpcgss").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call):
-                logged |= {
-                    keyword.value.value
-                    for keyword in node.keywords
-                    if keyword.arg == "event" and isinstance(keyword.value, ast.Constant)
-                }
-    documented = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` +\| (?:info|warning|error|debug) ", DOCUMENT, re.MULTILINE))
-    # Whoever logs an event of a new name writes it into the table of docs/observing.md.
-    assert logged == documented - {"log.swallowed"} | {"call.ended"}
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="_log" | "logger"), attr=level)) if level in LEVELS:
+                    names = [ast.literal_eval(one.value) for one in node.keywords if one.arg == "event"]
+                    logged |= set(names)
+                    nameless += [] if names else [f"{path}:{node.lineno}"]
+    assert not nameless
+    rows = re.findall(r"^\| (`[^|]*`) +\| (?:info|warning|error|debug)", DOCUMENT, re.MULTILINE)
+    documented = {name for row in rows for name in re.findall(r"`([a-z_.]+)`", row)}
+    assert logged == documented - {"log.swallowed"}
