@@ -90,7 +90,8 @@ class Initiation:
             except AuthenticationFailed as failure:
                 if not left:
                     raise
-                logger.info("%s; perhaps that is about a copy of the request: starting afresh", failure)
+                text = "%s; perhaps that is about a copy of the request: starting afresh"
+                _log.info(text, failure, event="context.begun_again")
         raise AssertionError("there is a last attempt")
 
 
