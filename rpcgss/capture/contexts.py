@@ -12,6 +12,8 @@ from rpcgss.gss.protection import MessageProtection
 MAX_CONTEXTS: Final = 16_384
 """Contexts, exchanges under way and tickets that are remembered, of each the latest."""
 
+MAX_LOST: Final = 64
+"""Lost contexts of one client at one server that await their successors."""
 MAX_TOKEN_OCTETS: Final = 1 << 16
 """Octets of tokens of one exchange that are kept until it is over."""
 
@@ -112,7 +114,7 @@ class Contexts:
     def lose(self, context: SeenContext) -> None:
         """The server does not know it any more."""
         lost = self._lost.setdefault((context.client, context.server.host), [])
-        if len(lost) < MAX_CONTEXTS:
+        if len(lost) < MAX_LOST and all(each is not context for each in lost):
             lost.append(context)
 
     def begin(self, server: Endpoint, handle: bytes, creation: Creation) -> None:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final
 
 import xdr
-from rpcgss.capture.contexts import Contexts, Creation, Protections, Renewing, SeenContext, Ticket
+from rpcgss.capture.contexts import Contexts, Creation, Latest, Protections, Renewing, SeenContext, Ticket
 from rpcgss.capture.events import CallSeen, Check, Findings, GssHeader, ReplySeen, State
 from rpcgss.capture.kerberos import Session
 from rpcgss.capture.keytab import KeytabEntry
@@ -26,6 +26,7 @@ from rpcgss.gss.gss_xdr import (
     GSS_S_COMPLETE,
     GSS_S_CONTINUE_NEEDED,
     RPCSEC_GSS_CONTINUE_INIT,
+    RPCSEC_GSS_DATA,
     RPCSEC_GSS_DESTROY,
     RPCSEC_GSS_INIT,
     RPCSEC_GSS_VERS_1,
@@ -42,7 +43,7 @@ from rpcgss.reauth.keys import KEY_LENGTH, Buffer, authenticator, confirmation, 
 from rpcgss.reauth.reauth_xdr import FRA1, reauth_arg, reauth_grant, reauth_ok
 from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.messages import AcceptedReply, DeniedReply, ReceivedCall
-from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, auth_stat
+from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, auth_stat, opaque_auth
 
 SHOWN_OCTETS: Final = 8
 
@@ -72,6 +73,7 @@ class GssFollower:
     def __init__(self, keytab: Sequence[KeytabEntry]) -> None:
         self._keytab: Final = keytab
         self._contexts: Final = Contexts()
+        self._refused: Final[Latest[tuple[str, Endpoint, str, str], tuple[int, bytes]]] = Latest()
         self.made_by_exchange = 0
         self.made_by_ticket = 0
         self.lost = 0
@@ -95,15 +97,17 @@ class GssFollower:
             return None
         context = sent.context = self._contexts.find(sent.server, credential.handle)
         seen.gss.principal = "" if context is None else context.principal
+        refused, handle = self._refused.get(_purpose(sent, seen.name), (0, credential.handle))
+        if handle != credential.handle and credential.gss_proc == RPCSEC_GSS_DATA:
+            del self._refused[_purpose(sent, seen.name)]
+            findings.notes.append(f"sends {refused} again")
         protections = None if context is None else context.protections
         checker = None if protections is None else protections.initiator
         if checker is None:
             findings.unchecked("header MIC", _why(context))
         else:
             with findings.check("header MIC"):
-                if call.verifier.flavor != auth_flavor.RPCSEC_GSS:
-                    raise BadMic(f"the verifier is of flavor {call.verifier.flavor}")
-                checker.verify_mic(call.header, call.verifier.body)
+                checker.verify_mic(call.header, _mic(call.verifier))
         return _Body(findings, credential, context, of_acceptor=False).open(call.body)
 
     def reply(self, reply: AcceptedReply | DeniedReply, seen: ReplySeen, sent: Sequence[Transmission]) -> Buffer | None:
@@ -199,7 +203,7 @@ class GssFollower:
             findings.unchecked("window MIC", context.locked)
         else:
             with findings.check("window MIC"):
-                context.protections.acceptor.verify_mic(word(result.seq_window), reply.verifier.body)
+                context.protections.acceptor.verify_mic(word(result.seq_window), _mic(reply.verifier))
 
     def _granted(self, trailing: Buffer, result: rpc_gss_init_res, findings: Findings, creation: Creation) -> None:
         """The ticket behind the results (docs/fast-reauth.md, 5)."""
@@ -258,7 +262,7 @@ class GssFollower:
                 octets = reply.body[: len(accept.to_bytes())]
                 keys = derive(ticket.session_key, sha256(renewing.request + octets).digest())
                 with findings.check("confirmation"):
-                    if not hmac.compare_digest(confirmation(keys, reply.body), reply.verifier.body):
+                    if not hmac.compare_digest(confirmation(keys, reply.body), _mic(reply.verifier)):
                         raise BadMic("the verifier is not by the keys of this re-authentication")
                     both = (AeadProtection(accept.suite, keys, role) for role in (Role.ACCEPTOR, Role.INITIATOR))
                     context.protections = Protections(*both)
@@ -274,6 +278,8 @@ class GssFollower:
             return
         self.lost += 1
         seen.findings.notes.append(f"context {short(sent.credential.handle)} is lost")
+        if sent.credential.gss_proc == RPCSEC_GSS_DATA:
+            self._refused[_purpose(sent, seen.name)] = sent.number, sent.credential.handle
         if sent.context is not None:
             self._contexts.lose(sent.context)
 
@@ -288,7 +294,7 @@ class GssFollower:
             if each.context is None or each.context.protections is None or each.credential is None:
                 continue
             try:
-                each.context.protections.acceptor.verify_mic(word(each.credential.seq_num), reply.verifier.body)
+                each.context.protections.acceptor.verify_mic(word(each.credential.seq_num), _mic(reply.verifier))
             except SecurityError as error:
                 wrong = wrong or str(error)
             else:
@@ -348,6 +354,18 @@ class _Body:
                     raise BadBody("the sequence number in the body is not the header's")
             return numbered[4:]
         return None
+
+
+def _purpose(sent: Transmission, name: str) -> tuple[str, Endpoint, str, str]:
+    """What a refused call and the one that is sent in its stead have in common."""
+    return sent.client, sent.server, name, "" if sent.context is None else sent.context.principal
+
+
+def _mic(verifier: opaque_auth) -> bytes:
+    """The body of a verifier that must be RPCSEC_GSS's. Raises `BadMic`."""
+    if verifier.flavor != auth_flavor.RPCSEC_GSS:
+        raise BadMic(f"the verifier is of flavor {verifier.flavor}")
+    return verifier.body
 
 
 def short(handle: bytes) -> str:

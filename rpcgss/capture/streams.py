@@ -48,7 +48,8 @@ class RecordStream:
         self._reader: RecordReader | None = None  # None: out of step
         self._behind = b""  # out of step: what may be the beginning of a match
         self._passed = 0
-        self._reason = "no message begins in the stream's first octets"
+        self._reason = ""  # how the stream came out of step; empty at its beginning
+        self._known = False  # whether it was ever in step
         self.held = 0
         """Octets in memory, about."""
 
@@ -60,10 +61,10 @@ class RecordStream:
                 found = self._find(self._behind + data)
                 if found is None:
                     return
-                if self._passed:
-                    yield Skipped(self._passed, self._reason)
-                data, self._behind, self._passed = found, b"", 0
-                self._reader, self.held = RecordReader(), 0
+                if self._passed or self._reason:
+                    yield Skipped(self._passed, self._reason or "no message begins in the stream's first octets")
+                data, self._behind, self._passed, self._reason = found, b"", 0, ""
+                self._reader, self.held, self._known = RecordReader(), 0, True
             self._reader.receive_data(data)
             self.held += len(data)
             data = b""
@@ -85,14 +86,16 @@ class RecordStream:
     def lose(self, reason: str) -> None:
         """Go out of step; what there is of a record is lost."""
         if self._reader is not None:
-            self._passed, self._reason = self.held, reason
+            self._passed = self.held
         else:
             self._passed += len(self._behind)
-        self._reader, self._behind, self.held = None, b"", 0
+        self._reader, self._behind, self._reason, self.held = None, b"", reason, 0
 
     def finish(self) -> Skipped | None:
         """The stream is over."""
-        if self._reader is None or not self._reader.mid_record:
+        if self._reader is None:
+            return Skipped(self._passed + len(self._behind), self._reason) if self._known else None
+        if not self._reader.mid_record:
             return None
         return Skipped(self.held, "the capture or the connection ends within a record")
 

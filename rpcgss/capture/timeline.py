@@ -116,7 +116,7 @@ class Timeline:
         self._held -= streams.held
         for flow, stream in streams.by_flow.items():
             if (rest := stream.finish()) is not None:
-                yield self._trouble(_passage(flow, self._now), f"{rest.octets} octets left: {rest.reason}")
+                yield self._trouble(_passage(flow, self._now), f"{rest.octets} octets passed over: {rest.reason}")
 
     def _records(self, stream: RecordStream, octets: Octets) -> Iterator[Event]:
         passage = _passage(octets.flow, octets.time)

@@ -160,6 +160,12 @@ def _field(number: int, name: str, kind: Any, *, optional: bool = False) -> tupl
     return (name, kind, {"explicit": number, "optional": optional})
 
 
+class _Things(core.SequenceOf):  # type: ignore[misc]
+    """Any list: an optional field must have a type, or it would take what belongs to the next."""
+
+    _child_spec = core.Any
+
+
 class _Strings(core.SequenceOf):  # type: ignore[misc]
     _child_spec = core.GeneralString
 
@@ -217,13 +223,13 @@ class _EncTicketPart(core.Sequence):  # type: ignore[misc]
         _field(1, "key", _Key),
         _field(2, "crealm", core.GeneralString),
         _field(3, "cname", _Name),
-        _field(4, "transited", core.Any),
+        _field(4, "transited", core.Sequence),
         _field(5, "authtime", core.GeneralizedTime),
         _field(6, "starttime", core.GeneralizedTime, optional=True),
         _field(7, "endtime", core.GeneralizedTime),
         _field(8, "renew-till", core.GeneralizedTime, optional=True),
-        _field(9, "caddr", core.Any, optional=True),
-        _field(10, "authorization-data", core.Any, optional=True),
+        _field(9, "caddr", _Things, optional=True),
+        _field(10, "authorization-data", _Things, optional=True),
     )
 
 
@@ -233,12 +239,12 @@ class _Authenticator(core.Sequence):  # type: ignore[misc]
         _field(0, "authenticator-vno", core.Integer),
         _field(1, "crealm", core.GeneralString),
         _field(2, "cname", _Name),
-        _field(3, "cksum", core.Any, optional=True),
+        _field(3, "cksum", core.Sequence, optional=True),
         _field(4, "cusec", core.Integer),
         _field(5, "ctime", core.GeneralizedTime),
         _field(6, "subkey", _Key, optional=True),
         _field(7, "seq-number", core.Integer, optional=True),
-        _field(8, "authorization-data", core.Any, optional=True),
+        _field(8, "authorization-data", _Things, optional=True),
     )
 
 
@@ -255,10 +261,10 @@ class _EncApRepPart(core.Sequence):  # type: ignore[misc]
 class _NegTokenInit(core.Sequence):  # type: ignore[misc]
     explicit = (2, 0)
     _fields = (
-        _field(0, "mechTypes", core.Any),
-        _field(1, "reqFlags", core.Any, optional=True),
+        _field(0, "mechTypes", _Things),
+        _field(1, "reqFlags", core.BitString, optional=True),
         _field(2, "mechToken", core.OctetString, optional=True),
-        _field(3, "mechListMIC", core.Any, optional=True),
+        _field(3, "mechListMIC", core.OctetString, optional=True),
     )
 
 
@@ -268,5 +274,5 @@ class _NegTokenResp(core.Sequence):  # type: ignore[misc]
         _field(0, "negState", core.Enumerated, optional=True),
         _field(1, "supportedMech", core.ObjectIdentifier, optional=True),
         _field(2, "responseToken", core.OctetString, optional=True),
-        _field(3, "mechListMIC", core.Any, optional=True),
+        _field(3, "mechListMIC", core.OctetString, optional=True),
     )

@@ -11,7 +11,7 @@ from rpcgss.capture.container import read_frames
 from rpcgss.capture.events import State
 from rpcgss.capture.keytab import Key, read_keytab
 from rpcgss.capture.programs import Programs
-from tests.capture.reading import read, read_file
+from tests.capture.reading import Reading, read, read_file
 
 NFS = Path(__file__).parent.parent.parent / "examples" / "nfs"
 NFS_4 = "kofemann__pynfs/nfs4.1/xdrdef/nfs4.x"
@@ -20,6 +20,8 @@ ILL_FORMED = {
     "tests__nfs3-01__input.pcap": 2,
     "tests__nfs3-procedure__input.pcap": 2,
 }
+# On one connection the server's rpc.gssd sends, behind its call, 104 octets that are no RPC.
+STRAY = {"v4.0-krb5p.pcap": 104}
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,15 @@ def kernel(captures: Path) -> list[Path]:
     return sorted((captures / "kernel").glob("*.pcap"))
 
 
+def clean(reading: Reading, path: Path) -> None:
+    """Nothing is different, ill-formed, wrong or missing, but for what is strange in the capture itself."""
+    stray = STRAY.get(path.name)
+    assert [text.partition(" octets passed over")[0] for text in reading.troubles] == ([str(stray)] if stray else [])
+    assert not reading.differences, path.name
+    assert not reading.faults, path.name
+    assert not reading.checks(state=State.WRONG), path.name
+
+
 def test_kernel(captures: Path, manifest: dict[str, Any]) -> None:
     """What was counted by other means when it was recorded is what is found, and all of it is right."""
     assert len(kernel(captures)) >= 22
@@ -40,7 +51,7 @@ def test_kernel(captures: Path, manifest: dict[str, Any]) -> None:
         reading = read_file(path, captures / "kernel" / "lab.keytab")
         assert len(reading.calls) == sum(told["calls"].values()), path.name
         assert len(reading.replies) == sum(told["replies"].values()), path.name
-        assert reading.summary.is_clean, path.name
+        clean(reading, path)
         assert reading.summary.unanswered == reading.summary.unmatched == 0
         _verified(reading.counts(), told, path.name)
         refused = sum(count for outcome, count in told["replies"].items() if "PROBLEM" in outcome)
@@ -66,7 +77,7 @@ def test_kernel_contents(captures: Path, corpus: Path) -> None:
     programs = Programs.load([NFS / "nfs3.x", NFS / "mount3.x", corpus / NFS_4])
     for path in kernel(captures):
         reading = read_file(path, captures / "kernel" / "lab.keytab", programs)
-        assert reading.summary.is_clean, path.name
+        clean(reading, path)
         words = [word for message in reading.messages if message.contents for word in message.contents.words]
         assert "'root.txt'" in words or "'hello.txt'" in words or path.name.startswith("ganesha"), path.name
         known = [message for message in reading.messages if message.name.startswith(("NFSv", "MOUNTv"))]
@@ -77,7 +88,7 @@ def test_kernel_without_the_keytab(captures: Path) -> None:
     """Without keys nothing is right or wrong but what is in the clear; the parts are the same."""
     for path in kernel(captures):
         reading = read_file(path)
-        assert reading.summary.is_clean, path.name
+        clean(reading, path)
         unchecked = reading.checks(state=State.UNCHECKED)
         assert {check.why for check in unchecked} == {"no keytab was given"}, path.name
         assert {check.what for check in reading.checks(state=State.RIGHT)} <= {"sequence number in the body"}
@@ -100,6 +111,7 @@ def test_losses_and_recoveries(captures: Path) -> None:
         reading = read_file(path, captures / "kernel" / "lab.keytab")
         assert sum("is lost" in note for note in reading.notes) == 5, path.name
         assert sum(note.startswith("recovers from the loss of") for note in reading.notes) == 4, path.name
+        assert sum(note.startswith("sends ") for note in reading.notes) == 4, path.name
         principals = {call.gss.principal.partition("@")[0] for call in reading.calls if call.gss}
         assert principals >= {"alice", "nfs/client.example.test"}, path.name
 
