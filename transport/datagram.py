@@ -14,6 +14,8 @@ import os
 import socket
 import struct
 from abc import abstractmethod
+from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -60,18 +62,29 @@ class DatagramChannel(trio.abc.Channel[bytes]):
     last_received -- trio time of the last datagram that came; of the channel's making, before any
     complaint     -- what the network said about the last one that was sent, if nothing has come since; "" else
     max_record    -- octets that a datagram from the peer may have
+    others        -- addresses where the peer may be as well: they take turns until something has come from one of them,
+                     whenever the network says that nobody is there
     """
 
     reliable: Final = False
     tls: Final = None
 
-    def __init__(self, sock: socket.socket, *, peer: str = "", max_record: int = MAX_DATAGRAM_IPV6) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        peer: str = "",
+        max_record: int = MAX_DATAGRAM_IPV6,
+        others: Sequence[tuple[socket.AddressFamily, Address]] = (),
+    ) -> None:
         self.peer = peer
         self.last_received = trio.current_time()
         self.complaint = ""
         self.max_record: Final = max_record
-        self._socket: Final = sock
-        self._largest: Final = _largest(sock)
+        self._socket = sock
+        self._largest = _largest(sock)
+        self._others: Final = deque(others)  # none, once something has come
+        self._closed = False
         self._in_a_row = 0
         sock.setblocking(False)
 
@@ -110,12 +123,13 @@ class DatagramChannel(trio.abc.Channel[bytes]):
                 break
             except BlockingIOError:
                 self._in_a_row = 0
-                await trio.lowlevel.wait_readable(self._socket)
+                await self._wait()
             except OSError as error:
                 self._heed(error)
                 await trio.lowlevel.checkpoint()
         self.last_received = trio.current_time()
         self.complaint = ""
+        self._others.clear()
         self._in_a_row += 1
         if self._in_a_row % RECORDS_IN_A_ROW == 0:
             await trio.lowlevel.cancel_shielded_checkpoint()
@@ -126,14 +140,40 @@ class DatagramChannel(trio.abc.Channel[bytes]):
 
     async def aclose(self) -> None:
         """Close. Whoever sends or receives gets `trio.ClosedResourceError`. Cancelled: it is closed all the same."""
+        self._closed = True
         _close(self._socket)
         await trio.lowlevel.checkpoint()
+
+    async def _wait(self) -> None:
+        try:
+            await trio.lowlevel.wait_readable(self._socket)
+        except trio.ClosedResourceError:
+            if self._closed:
+                raise  # else there is another socket now
 
     def _heed(self, error: OSError) -> None:
         """An error of the network's is remembered. Raises what the socket does not survive."""
         if error.errno not in _OF_THE_NETWORK:
             raise _end_of(self._socket, error) from error
         self.complaint = f"{self.peer}: {os.strerror(error.errno)}"
+        if error.errno in _NOBODY_THERE:
+            self._turn()
+
+    def _turn(self) -> None:
+        """On to the next address, if there are others that have a route."""
+        for _ in range(len(self._others)):
+            family, address = self._others.popleft()
+            present = self._socket.family, self._socket.getpeername()
+            try:
+                sock = _connected(socket.AddressFamily(family), address)
+            except OSError:
+                self._others.append((family, address))
+                continue
+            sock.setblocking(False)
+            _close(self._socket)
+            self._socket, self._largest = sock, _largest(sock)
+            self._others.append((socket.AddressFamily(present[0]), present[1]))
+            return
 
 
 class DatagramSocket(trio.abc.AsyncResource):
@@ -249,20 +289,26 @@ async def open_udp(host: str, port: int, *, max_record: int = MAX_DATAGRAM_IPV6)
     problem = f"cannot send to {peer}"
     check_address(host, port, problem)
     failure = OSError(errno.EADDRNOTAVAIL, f"{problem}: it has no address")
-    for family, address in await _resolve(host, port, problem):
+    found = await _resolve(host, port, problem)
+    for index, (family, address) in enumerate(found):
         try:
-            sock = socket.socket(family, socket.SOCK_DGRAM)
+            sock = _connected(family, address)
         except OSError as error:
             failure = error
             continue
-        try:
-            _enlarge_buffers(sock)
-            sock.connect(address)  # sends nothing, and does not block
-            return DatagramChannel(sock, peer=peer, max_record=max_record)
-        except OSError as error:
-            sock.close()
-            failure = error
+        return DatagramChannel(sock, peer=peer, max_record=max_record, others=found[index + 1 :] + found[:index])
     raise OSError(failure.errno, f"{problem}: {failure.strerror}") from failure
+
+
+def _connected(family: socket.AddressFamily, address: Address) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        _enlarge_buffers(sock)
+        sock.connect(address)  # sends nothing, and does not block
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def listen_udp(
@@ -357,6 +403,7 @@ def _close(sock: socket.socket) -> None:
         sock.close()
 
 
+_NOBODY_THERE: Final = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _OF_THE_NETWORK: Final = frozenset(
     (
         errno.ECONNREFUSED,

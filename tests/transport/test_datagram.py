@@ -196,6 +196,30 @@ async def test_calls_and_a_server_that_starts_again(host: str) -> None:
         assert client.counters.connections == 1
 
 
+async def test_a_host_with_several_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server is at the last of them only, and not from the start."""
+    port = port_of(listener := await one("127.0.0.1"))
+    await listener.aclose()
+    addresses = [(socket.AF_INET6, ("::1", port, 0, 0)), (socket.AF_INET, ("127.0.0.1", port))]
+
+    async def resolve(*_: object, **__: object) -> list[object]:
+        return [(family, socket.SOCK_DGRAM, 17, "", address) for family, address in addresses]
+
+    monkeypatch.setattr(trio.socket, "getaddrinfo", resolve)
+    connect = partial(open_udp, "both.example", port)
+    async with (
+        open_client(connect, AuthNone(), retransmission=QUICK, timeout=30) as client,
+        trio.open_nursery() as nursery,
+    ):
+        with pytest.raises(CallTimedOut, match="refused"):
+            await client.call(NULL, None, timeout=0.3)
+        monkeypatch.undo()
+        nursery.start_soon((server := Server([Program()], [AcceptNone()])).serve, await listen_udp(port, "127.0.0.1"))
+        await client.call(NULL, None)
+        assert client.counters.connections == 1
+        server.stop()
+
+
 async def test_the_error_says_what_the_network_said() -> None:
     listener = await one("127.0.0.1")
     port = port_of(listener)
