@@ -21,12 +21,15 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import trio
 
+import rpcgss.binding
 import rpcgss.connect
 import xdr
-from rpcgss.loop import Errand, Keeper, Listeners, Loop, LoopEnded, background_loop, carried, port_of, serving
+from rpcgss.binding import ASK_SECONDS, Transport
+from rpcgss.loop import Errand, Keeper, Listeners, Loop, LoopEnded, background_loop, carried, listening_port, serving
 from rpcgss.rpc import client as rpc
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import ClientCounters
+from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
 from rpcgss.rpc.server import DRAIN_SECONDS, Call, Server
 from transport import TlsSession, listen_tcp, listen_udp, listen_unix
 
@@ -93,6 +96,29 @@ def _opener(
 connect_tcp = _opener(rpcgss.connect.connect_tcp)
 connect_udp = _opener(rpcgss.connect.connect_udp)
 connect_unix = _opener(rpcgss.connect.connect_unix)
+connect_program = _opener(rpcgss.connect.connect_program)
+
+
+@functools.wraps(rpcgss.binding.port_of)
+async def port_of(
+    host: str,
+    program: int,
+    version: int,
+    *,
+    transport: Transport = "tcp",
+    rpcbind_port: int = RPCB_PORT,
+    timeout: float = ASK_SECONDS,
+) -> int:
+    ask = partial(
+        rpcgss.binding.port_of,
+        host,
+        program,
+        version,
+        transport=transport,
+        rpcbind_port=rpcbind_port,
+        timeout=timeout,
+    )
+    return await _wait_for(background_loop(), ask)
 
 
 def service(asynchronous: xdr.Service[Call]) -> xdr.Service[Call]:
@@ -112,7 +138,7 @@ class Serving:
     @functools.cached_property
     def port(self) -> int:
         """The TCP or UDP port. Raises `ValueError` if it serves none."""
-        return port_of(self._listeners)
+        return listening_port(self._listeners)
 
     async def wait(self) -> None:
         """Until the server has stopped; raises what made it stop by itself. Cancelled: the server goes on."""

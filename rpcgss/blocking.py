@@ -20,12 +20,15 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
+import rpcgss.binding
 import rpcgss.connect
 import xdr
-from rpcgss.loop import Errand, Keeper, Listeners, Loop, LoopEnded, background_loop, carried, port_of, serving
+from rpcgss.binding import ASK_SECONDS, Transport
+from rpcgss.loop import Errand, Keeper, Listeners, Loop, LoopEnded, background_loop, carried, listening_port, serving
 from rpcgss.rpc import client as rpc
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import ClientCounters
+from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
 from rpcgss.rpc.server import DRAIN_SECONDS, Call, Server
 from rpcgss.rpc.work import ThreadWorker
 from transport import TlsSession, listen_tcp, listen_udp, listen_unix
@@ -111,6 +114,29 @@ def _opener(connect: Callable[P, AbstractAsyncContextManager[rpc.Client]]) -> Ca
 connect_tcp = _opener(rpcgss.connect.connect_tcp)
 connect_udp = _opener(rpcgss.connect.connect_udp)
 connect_unix = _opener(rpcgss.connect.connect_unix)
+connect_program = _opener(rpcgss.connect.connect_program)
+
+
+@functools.wraps(rpcgss.binding.port_of)
+def port_of(
+    host: str,
+    program: int,
+    version: int,
+    *,
+    transport: Transport = "tcp",
+    rpcbind_port: int = RPCB_PORT,
+    timeout: float = ASK_SECONDS,
+) -> int:
+    ask = partial(
+        rpcgss.binding.port_of,
+        host,
+        program,
+        version,
+        transport=transport,
+        rpcbind_port=rpcbind_port,
+        timeout=timeout,
+    )
+    return _wait_for(background_loop(), ask)
 
 
 def service(plain: xdr.Service[Call], *, threads: int = THREADS) -> xdr.Service[Call]:
@@ -150,7 +176,7 @@ class Serving:
     @functools.cached_property
     def port(self) -> int:
         """The TCP or UDP port. Raises `ValueError` if it serves none."""
-        return port_of(self._listeners)
+        return listening_port(self._listeners)
 
     def wait(self) -> None:
         """Until the server has stopped; raises what made it stop by itself. Interrupted: the server goes on."""

@@ -254,7 +254,7 @@ async def serving(
         server.stop()
 
 
-def port_of(listeners: Listeners) -> int:
+def listening_port(listeners: Listeners) -> int:
     """The TCP or UDP port of the first of them that has one."""
     for listener in listeners:
         if isinstance(listener, trio.SocketListener | DatagramListener):

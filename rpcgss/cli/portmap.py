@@ -32,7 +32,8 @@ def command(port: int, host: str | None, path: str, no_unix: bool, insecure: boo
     from ports of loopback that only root can have. With --insecure, every user of this machine can make and withdraw
     registrations by loopback, in nobody's name.
 
-    It makes no calls for others, and nothing is kept across restarts.
+    It makes no calls for others (CALLIT, BCAST, INDIRECT), and sends lists to other machines by TCP only: by UDP, both
+    would turn a forged datagram into a larger one to somebody else. Nothing is kept across restarts.
 
     \b
     Examples:

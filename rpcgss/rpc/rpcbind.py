@@ -92,7 +92,7 @@ class Rpcbind:
 
     async def unset(self, program: int, version: int, netid: str = "") -> bool:
         """Withdraw what is registered for that netid, or for all. Version 2 forgets both its protocols in any case.
-        False: there was nothing, or it is somebody else's."""
+        False: it is somebody else's. Of what is not there at all, servers say this or that."""
         return await self._ask(lambda dialect: dialect.unset(program, version, netid))
 
     async def time(self) -> int:

@@ -1,21 +1,18 @@
 """nfs-ganesha, with an rpcbind for it: one of each, for the life of a box (tools/box)."""
 
 import os
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from examples.realm import Realm
+from tests.interop.rpcbind import rpcbind_in_a_box, wait_for
 
 NFS_PORT: Final = 2049
 MOUNT_PORT: Final = 20048
-RPCBIND_PORT: Final = 111
 EXPORT: Final = Path("/run/export")
-PATIENCE: Final = 30
 
 # Alice is somebody on this machine: a principal without a user costs a failing look-up in every call.
 USER: Final = "daemon"
@@ -70,7 +67,7 @@ class Ganesha:
         options = [word for option, name in files.items() for word in (option, str(self._state / name))]
         self._process = subprocess.Popen(["ganesha.nfsd", "-F", *options, "-N", "NIV_EVENT"])
         for port in (MOUNT_PORT, NFS_PORT):
-            _wait_for(port, self._process, self.last_words)
+            wait_for(port, self._process, self.last_words)
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -99,10 +96,7 @@ def ganesha_in_a_box(realm: Realm, state: Path) -> Iterator[Ganesha]:
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(EXPORT)], check=True)
         stack.callback(subprocess.run, ["umount", "--lazy", str(EXPORT)], check=True)
         EXPORT.chmod(0o1777)
-        Path("/run/rpcbind").mkdir(exist_ok=True)
-        rpcbind = stack.enter_context(subprocess.Popen(["rpcbind", "-f"]))
-        stack.callback(rpcbind.kill)
-        _wait_for(RPCBIND_PORT, rpcbind, lambda: "rpcbind did not start")
+        stack.enter_context(rpcbind_in_a_box())
         server = Ganesha(state)
         stack.callback(server.kill)
         server.start()
@@ -117,15 +111,3 @@ def _configure(realm: Realm, state: Path) -> None:
         nfs=NFS_PORT, mount=MOUNT_PORT, plugins=plugins, state=state, keytab=realm.service_keytab, export=EXPORT
     )
     (state / "ganesha.conf").write_text(text)
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", last_words: Callable[[], str]) -> None:
-    end = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            assert process.poll() is None, last_words()
-            assert time.monotonic() < end, last_words()
-            time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""libtirpc at either end: two small C programs, compiled when first asked for, and run as children."""
+"""libtirpc at either end: small C programs, compiled when first asked for, and run as children."""
 
 import os
 import shutil
@@ -47,11 +47,11 @@ def name_of(identity: Identity) -> str:
 
 
 def build(directory: Path) -> None:
-    """Compile both programs into `directory`."""
+    """Compile the programs into `directory`."""
     assert shutil.which("gcc"), "the package gcc is missing: tools/setup test"
     assert Path("/usr/include/tirpc").is_dir(), "the package libtirpc-dev is missing: tools/setup test"
     options = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wno-cast-function-type", "-Werror", "-I/usr/include/tirpc"]
-    for name in ("tirpc_server", "tirpc_client"):
+    for name in ("tirpc_server", "tirpc_client", "tirpc_binding"):
         subprocess.run(
             ["gcc", *options, "-o", str(directory / name), str(SOURCES / f"{name}.c"), "-ltirpc"], check=True
         )
