@@ -7,7 +7,8 @@ from typing import TypeVar
 
 import click
 
-from rpcgss.connect import connect_program, connect_tcp
+from rpcgss.binding import Transport
+from rpcgss.connect import connect_program, connect_tcp, connect_udp
 from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.provider import GssService
 from rpcgss.reauth.client import TicketClient
@@ -71,11 +72,14 @@ class Access:
     flavor: ClientFlavor
     tickets: TicketClient | None
     tls: ClientTls | None
+    transport: Transport
     rpcbind_port: int
 
     def open(self, timeout: float, observer: Observer) -> AbstractAsyncContextManager[Client]:
         """The client. Entering it raises what connecting raises."""
         host, port = self.place.host, self.place.port
+        if port is not None and self.transport == "udp":
+            return connect_udp(host, port, self.flavor, timeout=timeout, observer=observer)
         if port is not None:
             return connect_tcp(host, port, self.flavor, timeout=timeout, tls=self.tls, observer=observer)
         return connect_program(
@@ -83,6 +87,7 @@ class Access:
             self.program,
             self.version,
             self.flavor,
+            transport=self.transport,
             rpcbind_port=self.rpcbind_port,
             timeout=timeout,
             tls=self.tls,
@@ -100,6 +105,7 @@ class AccessOptions:
     ca: str | None
     cert: str | None
     key: str | None
+    udp: bool
     rpcbind_port: int
 
     def access(self, place: Place, program: int, version: int) -> Access:
@@ -110,11 +116,15 @@ class AccessOptions:
             raise click.UsageError("--key belongs to --cert")
         if self.service and self.sec not in _SERVICES:
             raise click.UsageError(f"--service is for --sec {', '.join(_SERVICES)}")
+        if self.udp and self.tls != "off":
+            raise click.UsageError("--tls goes over TCP: leave out --udp")
         tls = None
         if self.tls != "off":
             tls = client_tls(self.ca, self.cert, self.key, opportunistic=self.tls == "opportunistic")
         tickets = TicketClient() if self.sec in _SERVICES else None
-        return Access(place, program, version, self._flavor(place, tickets), tickets, tls, self.rpcbind_port)
+        flavor = self._flavor(place, tickets)
+        transport: Transport = "udp" if self.udp else "tcp"
+        return Access(place, program, version, flavor, tickets, tls, transport, self.rpcbind_port)
 
     def _flavor(self, place: Place, tickets: TicketClient | None) -> ClientFlavor:
         match self.sec:
@@ -154,6 +164,7 @@ def access_options(command: F) -> F:
             ),
             click.option("--cert", type=file, help="PEM file of your own certificate for TLS."),
             click.option("--key", type=file, help="PEM file of its key.  [default: in the same file]"),
+            click.option("--udp", is_flag=True, help="Call by UDP."),
             click.option(
                 "--rpcbind-port",
                 type=click.IntRange(1, MAX_PORT),

@@ -51,7 +51,7 @@ class Pings:
             "program": access.program,
             "program_name": program_name(access.program),
             "version": access.version,
-            "transport": "tcp",
+            "transport": access.transport,
             "security": access.flavor.security,
             "peer": self.peer or None,
             "connect_seconds": self.connect_seconds,
@@ -111,7 +111,14 @@ _FOR_EVER: Final = 0
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end, and nothing else.")
 def command(
-    place: Place, program: int, version: int, count: int, interval: float, timeout: float, as_json: bool, **options: str
+    place: Place,
+    program: int,
+    version: int,
+    count: int,
+    interval: float,
+    timeout: float,
+    as_json: bool,
+    **options: object,
 ) -> None:
     """Call procedure 0 of a program, and say how long it took.
 
@@ -123,6 +130,7 @@ def command(
       rpcgss ping server.example.org nfs 3
       rpcgss ping server.example.org:2049 nfs 4 --sec krb5p --count 10 --interval 0.2
       rpcgss ping server.example.org:2049 nfs 4 --tls required --ca ca.pem
+      rpcgss ping server.example.org mountd 3 --udp
       rpcgss ping localhost:20049 0x20000099 1 --sec sys --json
 
     Exit status: 0 if all calls were answered, 1 if not, 2 if it was called wrongly.
@@ -231,7 +239,7 @@ def _tls(client: Client) -> dict[str, object] | None:
 def _heading(access: Access, pings: Pings) -> str:
     tls = "no TLS" if pings.tls is None else f"{pings.tls['protocol']}, {pings.tls['cipher']}"
     return (
-        f"{program_text(access.program)} version {access.version} at {access.place}: tcp, {tls}, "
+        f"{program_text(access.program)} version {access.version} at {access.place}: {access.transport}, {tls}, "
         f"{access.flavor.security}; connected in {_milliseconds(pings.connect_seconds or 0.0)}"
     )
 

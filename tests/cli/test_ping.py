@@ -92,6 +92,13 @@ def test_json(port: int, sec: str) -> None:
     assert 0 < said["min"] <= said["median"] <= said["max"]
 
 
+def test_udp() -> None:
+    server = rpcgss.Server([Program()], [rpcgss.AcceptNone()])
+    with blocking.serve_udp(server, 0, "127.0.0.1") as serving:
+        said = plain(f"127.0.0.1:{serving.port}", *WHO, "--udp", "--count", 2)
+    assert (said["transport"], said["answered"]) == ("udp", 2)
+
+
 def test_text(port: int) -> None:
     result = ping(f"localhost:{port}", *WHO, "--count", 2)
     assert result.exit_code == 0
@@ -207,6 +214,7 @@ def test_a_server_that_does_not_answer() -> None:
         ("localhost:1", *WHO, "--ca", __file__),
         ("localhost:1", *WHO, "--tls", "required", "--key", __file__),
         ("localhost:1", *WHO, "--service", "nfs@localhost"),
+        ("localhost:1", *WHO, "--tls", "required", "--udp"),
         ("localhost:1", *WHO, "--timeout", "0"),
         ("localhost:1",),
     ],
