@@ -17,7 +17,7 @@ from examples.nfs.filesystem import FileSystem
 from examples.nfs.identity import Credential
 from examples.nfs.looking import MOST_TRANSFER
 from examples.nfs.mount import MountService
-from examples.nfs.server import NfsService
+from examples.nfs.server import AT_MOST_ONCE, NfsService
 from rpcgss.gss.mechanism import GssapiAcceptor
 from rpcgss.gss.provider import Acceptor
 from rpcgss.gss.server import GssServerFlavor
@@ -41,7 +41,7 @@ class NfsServer:
 
     def status(self) -> dict[str, Any]:
         """All counters, in a form that JSON can take."""
-        parts: dict[str, Any] = {"calls": self.rpc.counters}
+        parts: dict[str, Any] = {"calls": self.rpc.counters, "replies": self.rpc.reply_cache.counters}
         if self.gss is not None:
             parts |= {
                 "contexts": self.gss.store.counters,
@@ -91,7 +91,13 @@ def nfs_server(
         admission = Admission(securities, exports or everybody(Access.WRITE), users)
         services = [NfsService(files, admission, worker), MountService(files, admission, worker)]
         policy = _policy(admission, observer)
-        rpc = Server(services, flavors, policy=policy, max_record=MOST_TRANSFER + _ROOM_FOR_THE_REST)
+        rpc = Server(
+            services,
+            flavors,
+            policy=policy,
+            non_idempotent=AT_MOST_ONCE,
+            max_record=MOST_TRANSFER + _ROOM_FOR_THE_REST,
+        )
         yield NfsServer(rpc, files, gss, tickets)
     finally:
         files.close()

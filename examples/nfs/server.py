@@ -1,14 +1,15 @@
 """The NFS version 3 program (RFC 1813, 3): each procedure goes to a worker thread, where its `Step` is performed."""
 
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
+import xdr
 from examples.nfs import changing, directories, looking
 from examples.nfs import nfs3_xdr as nfs3
 from examples.nfs.admission import Admission
 from examples.nfs.filesystem import FileSystem, NotOpen
 from examples.nfs.identity import SERVER
-from examples.nfs.nfs3_xdr import NFS_V3_Service
+from examples.nfs.nfs3_xdr import NFS_V3, NFS_V3_Service
 from examples.nfs.operation import RootOnly, Step, WriteVerifier, perform
 from rpcgss.rpc import AuthRefused, Call
 from rpcgss.rpc.rpc_xdr import auth_stat
@@ -16,6 +17,23 @@ from rpcgss.rpc.work import Worker
 
 A = TypeVar("A")
 R = TypeVar("R")
+
+AT_MOST_ONCE: Final[frozenset[xdr.Procedure[Any, Any]]] = frozenset(
+    {
+        NFS_V3.NFSPROC3_SETATTR,
+        NFS_V3.NFSPROC3_CREATE,
+        NFS_V3.NFSPROC3_MKDIR,
+        NFS_V3.NFSPROC3_SYMLINK,
+        NFS_V3.NFSPROC3_MKNOD,
+        NFS_V3.NFSPROC3_REMOVE,
+        NFS_V3.NFSPROC3_RMDIR,
+        NFS_V3.NFSPROC3_RENAME,
+        NFS_V3.NFSPROC3_LINK,
+    }
+)
+"""Whose second run would fail, or undo what came between. WRITE is not among them: to run it again is harmless as long
+as its client waits for the reply, and to keep track of its data would cost more than it is worth. Replies are kept in
+memory: clients know how to go on after a server that was killed, and not what to make of a fault."""
 
 
 class NfsService(NFS_V3_Service[Call]):
