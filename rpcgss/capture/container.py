@@ -8,8 +8,9 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader, RawIOBase
 from struct import Struct
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 from rpcgss.capture.errors import CaptureError
 
@@ -40,11 +41,19 @@ class Frame:
 
 
 def read_frames(file: BinaryIO) -> Iterator[Frame]:
-    """The frames of a capture, which must be seekable. Raises `CaptureError`, after all frames before the damage."""
-    source = _Source(file)
-    if source.peek(2) == _GZIP:
-        source = _Source(gzip.GzipFile(fileobj=file))
-    magic = source.peek(4)
+    """The frames of a capture, which may be a pipe. Raises `CaptureError`, after all frames before the damage."""
+    buffered: BufferedReader = BufferedReader(cast(RawIOBase, file))  # of which it needs less than there is
+    try:
+        if _peek(buffered)[:2] == _GZIP:
+            yield from _read_frames(BufferedReader(cast(RawIOBase, gzip.GzipFile(fileobj=buffered))))
+        else:
+            yield from _read_frames(buffered)
+    finally:
+        buffered.detach()  # else it would close the file, which is the caller's
+
+
+def _read_frames(file: BufferedReader) -> Iterator[Frame]:
+    source, magic = _Source(file), _peek(file)[:4]
     if magic == _SECTION:
         yield from _pcapng(source)
     elif magic in _PCAP_ORDERS:
@@ -53,20 +62,19 @@ def read_frames(file: BinaryIO) -> Iterator[Frame]:
         raise CaptureError("this is no capture: it begins neither like pcap nor like pcapng")
 
 
+def _peek(file: BufferedReader) -> bytes:
+    try:
+        return file.peek(4)
+    except (OSError, EOFError, zlib.error) as error:
+        raise CaptureError(f"the capture cannot be read: {error}") from error
+
+
 class _Source:
     """A file of which is read exactly what is asked for."""
 
-    def __init__(self, file: BinaryIO | gzip.GzipFile) -> None:
+    def __init__(self, file: BufferedReader) -> None:
         self._file = file
         self.position = 0
-
-    def peek(self, octets: int) -> bytes:
-        data = self._read(octets)
-        try:
-            self._file.seek(0)
-        except (OSError, EOFError, zlib.error) as error:
-            raise CaptureError(f"the capture cannot be read: {error}") from error
-        return data
 
     def take(self, octets: int, of: str) -> bytes:
         """Raises `CaptureError` if the file ends before."""

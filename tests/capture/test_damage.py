@@ -210,6 +210,23 @@ def block(kind: int, body: bytes) -> bytes:
     return kind.to_bytes(4, "big") + length + body + length
 
 
+def test_a_pipe() -> None:
+    """What cannot seek, and gives a few octets at a time; it is left open."""
+
+    class Pipe(io.BytesIO):
+        def seek(self, *_: object) -> int:
+            raise OSError("not of a pipe")
+
+        def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+            return super().readinto(memoryview(buffer)[:100])
+
+    packets = conversation(5)
+    for octets in (pcap(packets), pcapng(packets), gzip.compress(pcap(packets))):
+        pipe = Pipe(octets)
+        assert [frame.octets for frame in read_frames(pipe)] == packets
+        assert not pipe.closed
+
+
 def test_containers() -> None:
     """As dpkt writes them, compressed too; and what dpkt cannot: two interfaces of different kinds, big-endian."""
     packets = conversation(5)
