@@ -37,6 +37,10 @@ interop-kernel: setup-kernel ## Run the NFS server against Linux' own client in 
 	@tools/guest
 	@$(PY) -m pytest -m kernel tests/interop
 
+.PHONY: mutations
+mutations: setup-test ## Switch each check of docs/conformance.md off, and see that its tests notice (ARGS=NAME for one)
+	@$(PY) -m tests.mutations $(ARGS)
+
 .PHONY: coverage
 coverage: setup-test ## Run all tests and report branch coverage of the files without I/O
 	@$(PY) -m coverage run -m pytest $(ARGS)

@@ -37,7 +37,7 @@ EMPTY_BODIES = {
     GssService.PRIVACY: PRIVACY_BODY,
 }
 BYSTANDER = b"bystander"
-CREDENTIAL_AT = 32
+CREDENTIAL_AT, HANDLE_AT = 32, 48
 CREATION = (*HEADER, "token*")
 TEXT = b"evil"  # of one word, as the layouts say
 
@@ -202,7 +202,9 @@ async def test_continued_creation(caplog: pytest.LogCaptureFixture) -> None:
             assert not alice.created(await one.ask(alice.creation()))
             message = alice.creation()
             octets, closed = attack.bend(message), one.closed
-            await one.suffer(octets)
+            replies = await one.suffer(octets)
+            if octets != message and HANDLE_AT <= attack.at < body_at:
+                assert not succeeded(replies), attack.name
             if octets != message and CREDENTIAL_AT <= attack.at < body_at and closed == one.closed:
                 assert succeeded([await one.ask(message)]), attack.name  # it is still in the making
             assert one.gss.contexts_in_the_making <= 2

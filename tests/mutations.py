@@ -1,0 +1,523 @@
+"""Checks of RFC 2203 switched off one at a time: for each, the tests that docs/conformance.md names must fail.
+
+``python -m tests.mutations [NAME...]`` (``make mutations``) says for each whether they do, and ends with 1 if some do
+not. A mutation is a change of one module's text, made when a child process imports it; no file is touched.
+"""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from pathlib import Path
+from types import CodeType
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs" / "conformance.md"
+AT_ONCE = 2
+SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """In `module`, each old text (which is there once) becomes the new one."""
+
+    name: str
+    module: str
+    changes: tuple[tuple[str, str], ...]
+
+    @property
+    def path(self) -> Path:
+        return ROOT.joinpath(*self.module.split(".")).with_suffix(".py")
+
+    def mutated(self) -> str:
+        """The module's text. Raises `ValueError` if the text to change is not there once."""
+        text = self.path.read_text()
+        for old, new in self.changes:
+            if text.count(old) != 1:
+                raise ValueError(f"mutation {self.name}: {text.count(old)} times in {self.module}: {old!r}")
+            text = text.replace(old, new)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the table: `tests` are node ids, `checks` names of mutations; `reason`: why there are none."""
+
+    section: str
+    demand: str
+    tests: tuple[str, ...]
+    checks: tuple[str, ...]
+    reason: str
+
+
+def rows() -> list[Row]:
+    """The table of docs/conformance.md."""
+    found = []
+    for line in DOCUMENT.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        if not line.startswith("| ") or len(cells) != 5 or cells[0] in ("Section", "---"):
+            continue
+        section, demand, _, shown, checks = cells
+        tests = tuple(f"tests/{test}" for test in re.findall(r"`([^`]+::[^`]+)`", shown))
+        names = tuple(re.findall(r"`([^`]+)`", checks))
+        found.append(Row(section, demand, tests, names, "" if names else checks))
+    return found
+
+
+def tests_of(mutation: str) -> list[str]:
+    """The tests of all rows that name it."""
+    return list(dict.fromkeys(test for row in rows() if mutation in row.checks for test in row.tests))
+
+
+class _Mutant(SourceFileLoader):
+    def __init__(self, mutation: Mutation) -> None:
+        super().__init__(mutation.module, str(mutation.path))
+        self._mutation = mutation
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._mutation.mutated(), str(self._mutation.path), "exec")
+
+
+class _Finder:
+    def __init__(self, mutation: Mutation) -> None:
+        self._mutation = mutation
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:
+        if name != self._mutation.module:
+            return None
+        return spec_from_file_location(name, str(self._mutation.path), loader=_Mutant(self._mutation))
+
+
+def outcome(status: int) -> str:
+    """What a run of tests under a mutation shows; "" if it is what it should be: a test failed."""
+    code = os.waitstatus_to_exitcode(status)
+    return {1: "", 0: "all tests pass", -14: ""}.get(code, f"the tests could not be run (exit {code})")
+
+
+def run(mutations: Iterable[Mutation]) -> dict[str, str]:
+    """Run the tests of each; what is wrong with some of them, by name."""
+    _import_others()
+    waiting = list(mutations)
+    running: dict[int, tuple[Mutation, IO[str]]] = {}
+    complaints: dict[str, str] = {}
+    while waiting or running:
+        while waiting and len(running) < AT_ONCE:
+            mutation = waiting.pop(0)
+            log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the child
+            running[_begin(mutation, log.fileno())] = mutation, log
+        child, status = os.wait()
+        mutation, log = running.pop(child)
+        with log:
+            complaint = outcome(status)
+            if complaint:
+                log.seek(0)
+                complaints[mutation.name] = (
+                    f"{complaint}\n{log.read()[-2000:] if os.waitstatus_to_exitcode(status) else ''}"
+                )
+        print(f"{mutation.name:40} {complaint or 'noticed'}", flush=True)
+    return complaints
+
+
+def _import_others() -> None:
+    """What is the same under every mutation is imported once, and children are forked. Nothing that mutates is."""
+    import gssapi.raw  # noqa: F401
+    import hypothesis.strategies  # noqa: F401
+    import k5test  # noqa: F401
+    import pytest  # noqa: F401
+    import trio.testing  # noqa: F401
+
+    import transport  # noqa: F401
+    import xdr.codecs  # noqa: F401
+
+    assert "rpcgss" not in sys.modules
+
+
+def _begin(mutation: Mutation, log: int) -> int:
+    child = os.fork()
+    if child:
+        return child
+    try:
+        import signal
+
+        import pytest
+
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.chdir(ROOT)
+        signal.alarm(SECONDS)  # a test that hangs has noticed something
+        sys.meta_path.insert(0, _Finder(mutation))
+        quiet = [
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+            f"--timeout={SECONDS}",
+        ]
+        code = int(pytest.main([*quiet, *tests_of(mutation.name)]))
+    except BaseException as error:
+        print(repr(error), flush=True)
+        code = 9
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def main(names: Sequence[str]) -> int:
+    chosen = [mutation for mutation in MUTATIONS if not names or mutation.name in names]
+    complaints = run(chosen)
+    for name, complaint in complaints.items():
+        print(f"\n{name}: {complaint}")
+    print(f"{len(chosen) - len(complaints)} of {len(chosen)} mutations are noticed")
+    return 1 if complaints else 0
+
+
+def _one(name: str, module: str, *changes: tuple[str, str]) -> Mutation:
+    return Mutation(name, f"rpcgss.{module}", changes)
+
+
+MUTATIONS = (
+    # Numbers and layout
+    _one("another-flavor-number", "gss.context", ("RPCSEC_GSS: Final = 6", "RPCSEC_GSS: Final = 7")),
+    _one("another-auth-stat", "rpc.rpc_xdr", ("RPCSEC_GSS_CREDPROBLEM = 13", "RPCSEC_GSS_CREDPROBLEM = 15")),
+    _one("another-maxseq", "gss.gss_xdr", ("MAXSEQ: Final[int] = 2147483648", "MAXSEQ: Final[int] = 2147483647")),
+    _one("one-xid-for-all", "rpc.pending", ("return self._xid\n", "return 7\n")),
+    _one(
+        "another-credential-layout",
+        "gss.bodies",
+        (
+            "credential.gss_proc, credential.seq_num, credential.service, len(handle)",
+            "credential.gss_proc, credential.service, credential.seq_num, len(handle)",
+        ),
+    ),
+    # Version selection
+    _one("any-version", "gss.bodies", ("if version != RPCSEC_GSS_VERS_1:", "if False:")),
+    _one(
+        "one-stat-for-wrong-versions",
+        "gss.bodies",
+        ("auth_stat.AUTH_REJECTEDCRED if creating else auth_stat.AUTH_BADCRED", "auth_stat.AUTH_BADCRED"),
+    ),
+    # Context creation
+    _one(
+        "any-mechanism-will-do",
+        "gss.initiation",
+        ("if demands.mechanism not in (None,", "if False and ((None,"),
+        (" mechanism):\n        raise", " mechanism)):\n        raise"),
+    ),
+    _one(
+        "flags-not-demanded",
+        "gss.initiation",
+        ("missing = demands.required_flags & ~flags", "missing = flags & ~flags"),
+    ),
+    _one("weak-services-taken", "gss.server", ("if service not in self._services:", "if False:")),
+    _one("requirements-ignored", "gss.policy", ("if Strength.of(identity) < required.strength:", "if False:")),
+    _one("mechanism-policy-ignored", "gss.policy", ("identity.mechanism not in required.mechanisms", "False")),
+    _one(
+        "never-continue-init",
+        "gss.initiation",
+        ("RPCSEC_GSS_CONTINUE_INIT if self._handle else", "RPCSEC_GSS_INIT if self._handle else"),
+    ),
+    _one(
+        "seq-num-of-init-looked-at",
+        "gss.creation",
+        ("if credential.handle:\n", "if credential.handle or credential.seq_num > 9:\n"),
+    ),
+    _one("init-with-a-handle", "gss.creation", ("if credential.handle:\n", "if False:\n")),
+    _one(
+        "continue-with-any-handle",
+        "gss.creation",
+        ("self._making.get(credential.handle)", "next(iter(self._making.values()), None)"),
+    ),
+    _one("handle-may-change", "gss.initiation", ('if self._handle not in (b"", handle):', "if False:")),
+    _one(
+        "init-with-a-verifier",
+        "gss.creation",
+        ("if call.verifier.flavor != NULL_AUTH.flavor or call.verifier.body:", "if False:"),
+    ),
+    _one("init-in-any-procedure", "gss.creation", ("if call.procedure != 0:", "if False:")),
+    _one(
+        "sequence-flags-asked",
+        "gss.provider",
+        ("flags = GssFlag.INTEG\n", "flags = GssFlag.INTEG | GssFlag.SEQUENCE | GssFlag.REPLAY\n"),
+    ),
+    _one(
+        "empty-handle-taken",
+        "gss.initiation",
+        ("if not handle or len(handle) > MAX_HANDLE:", "if len(handle) > MAX_HANDLE:"),
+    ),
+    _one(
+        "handle-in-failure",
+        "gss.creation",
+        ('rpc_gss_init_res(b"", error.major', "rpc_gss_init_res(making.handle, error.major"),
+    ),
+    _one("another-major-in-failure", "gss.creation", ("error.major, error.minor, 0", "GSS_S_FAILURE, error.minor, 0")),
+    _one(
+        "any-major-is-success",
+        "gss.initiation",
+        ("if result.gss_major not in (GSS_S_COMPLETE, GSS_S_CONTINUE_NEEDED):", "if False:"),
+    ),
+    _one("reply-token-ignored", "gss.initiation", ("security.step, result.gss_token)", 'security.step, b"")')),
+    _one(
+        "window-not-signed",
+        "gss.creation",
+        ("context.protection.mic(word(host.seq_window))", 'context.protection.mic(b"")'),
+    ),
+    _one(
+        "init-verifier-not-checked",
+        "gss.initiation",
+        ("        protection.verify_mic(word(seq_window), reply.verifier.body)\n", ""),
+    ),
+    _one("init-verifier-of-any-flavor", "gss.initiation", ("if reply.verifier.flavor != RPCSEC_GSS:", "if False:")),
+    _one(
+        "verifier-when-more-is-needed",
+        "gss.creation",
+        (
+            "return Answer(NULL_AUTH, result.to_bytes())",
+            'return Answer(opaque_auth(RPCSEC_GSS, b"x"), result.to_bytes())',
+        ),
+    ),
+    _one(
+        "credproblem-in-creation",
+        "gss.creation",
+        ('auth_stat.AUTH_REJECTEDCRED, "CONTINUE', 'auth_stat.RPCSEC_GSS_CREDPROBLEM, "CONTINUE'),
+    ),
+    _one("creation-refusals-ignored", "gss.client", ("and failure.stat in _ELSEWHERE", "and True")),
+    _one("stored-after-the-reply", "gss.creation", ("        host.store.add(context, now)\n", "")),
+    _one(
+        "recurring-handles",
+        "gss.store",
+        ("return secrets.token_bytes(HANDLE_OCTETS)", "return len(self._established).to_bytes(16)"),
+    ),
+    # Calls
+    _one(
+        "service-of-init",
+        "gss.server",
+        ("service = GssService(credential.service)\n", "service = GssService.PRIVACY\n"),
+    ),
+    _one("numbers-not-incremented", "gss.window", ("self._next += 1", "self._next += 0")),
+    _one("numbers-without-end", "gss.window", ("return self._next > self._last", "return False")),
+    _one("send-window-ignored", "gss.window", ("return self._next - oldest < self.size", "return True")),
+    _one("mic-of-half-the-header", "gss.transmission", ("protection.mic(header)", "protection.mic(header[4:])")),
+    _one("header-mic-not-verified", "gss.server", ("        await self._verify_mic(call, context)\n", "")),
+    _one("call-verifier-of-any-flavor", "gss.server", ("if call.verifier.flavor != RPCSEC_GSS:", "if False:")),
+    _one("another-qop-in-mics", "gss.mechanism", ("if qop:", "if False:")),
+    _one("another-qop-in-wraps", "gss.mechanism", ("if result.qop:", "if False:")),
+    _one(
+        "body-mic-not-verified",
+        "gss.bodies",
+        ("                protection.verify_mic(numbered, signed.checksum)\n", ""),
+    ),
+    _one("seq-num-inside-not-compared", "gss.bodies", ("if view[:4] != _WORD.pack(seq_num):", "if False:")),
+    _one(
+        "wrapped-in-the-clear",
+        "gss.mechanism",
+        (
+            "_wrap, self._owner.context, bytes(message), True)\n        if not result.encrypted:",
+            "_wrap, self._owner.context, bytes(message), False)\n        if False:",
+        ),
+    ),
+    _one(
+        "signed-taken-for-encrypted",
+        "gss.mechanism",
+        ("if not result.encrypted:\n            raise BadWrap", "if False:\n            raise BadWrap"),
+    ),
+    _one("any-service", "gss.server", ("if credential.service not in _SERVICES:", "if False:")),
+    _one(
+        "any-gss-proc",
+        "gss.server",
+        ("            case rpc_gss_proc_t.RPCSEC_GSS_DATA:\n", "            case p if p == 0 or p > 3:\n"),
+    ),
+    _one("any-handle", "gss.server", ("self.store.find(credential.handle)", "next(iter(self.store.contexts()), None)")),
+    _one("beyond-maxseq", "gss.server", ("if credential.seq_num > MAXSEQ:", "if False:")),
+    _one(
+        "window-before-mic",
+        "gss.server",
+        ("if not context.window.accept(number):", "if False:"),
+        ("if not context.window.fresh(number):", "if not context.window.accept(number):"),
+    ),
+    _one("window-off-by-one", "gss.window", ("(age < self.size and", "(age <= self.size and")),
+    _one("repeats-not-seen", "gss.window", ("and not self.seen >> age & 1)", ")")),
+    _one(
+        "window-not-looked-at-twice",
+        "gss.server",
+        ("if not context.window.accept(number):", "context.window.accept(number)\n        if False:"),
+    ),
+    _one(
+        "repeats-refused-aloud",
+        "gss.server",
+        (
+            "if not context.window.fresh(number):\n            self.counters.replayed += 1\n            return None",
+            'if not context.window.fresh(number):\n            raise AuthRefused(CTXPROBLEM, "again")',
+        ),
+    ),
+    _one(
+        "mic-of-repeats",
+        "gss.server",
+        (
+            "if not context.window.fresh(number):\n            self.counters.replayed += 1\n            return None",
+            "pass",
+        ),
+    ),
+    _one("small-window", "gss.server", ("SEQ_WINDOW: Final = 512", "SEQ_WINDOW: Final = 128")),
+    _one("no-larger-window-inside", "gss.server", ("receive_window=2 * seq_window", "receive_window=seq_window")),
+    _one(
+        "late-replies-not-understood",
+        "rpc.conversation",
+        ("in reversed(self._transmissions):", "in self._transmissions[-1:]:"),
+    ),
+    # Replies
+    _one(
+        "another-number-in-the-verifier",
+        "gss.server",
+        ("protection.mic, word(self._seq_num))", "protection.mic, word(1 + self._seq_num))"),
+    ),
+    _one(
+        "reply-verifier-not-checked",
+        "gss.transmission",
+        ("            await self._verify(reply)\n", "            pass\n"),
+    ),
+    _one("null-verifier-of-a-success", "gss.transmission", ("elif success or reply", "elif reply")),
+    _one(
+        "null-verifier-of-a-refusal",
+        "rpc.server",
+        ("refusal, await session.verifier(), connection", "refusal, NULL_AUTH, connection"),
+    ),
+    _one(
+        "results-not-protected",
+        "gss.server",
+        (
+            "protect, protection, self._service, self._seq_num, results",
+            "protect, protection, GssService.NONE, self._seq_num, results",
+        ),
+    ),
+    _one(
+        "results-not-verified",
+        "gss.transmission",
+        (
+            "unprotect, context.protection, self._service, self.number",
+            "unprotect, context.protection, GssService.NONE, self.number",
+        ),
+    ),
+    # Denials
+    _one(
+        "ctxproblem-for-unknown-handles",
+        "gss.server",
+        ('AuthRefused(CREDPROBLEM, "no context', 'AuthRefused(CTXPROBLEM, "no context'),
+    ),
+    _one(
+        "badverf-for-wrong-mics",
+        "gss.server",
+        ('AuthRefused(CREDPROBLEM, "the MIC of', 'AuthRefused(auth_stat.AUTH_BADVERF, "the MIC of'),
+    ),
+    _one(
+        "expired-contexts-live-on",
+        "gss.server",
+        ("if context.expired(now) or context.protection.exhausted:", "if context.protection.exhausted:"),
+    ),
+    _one(
+        "badcred-for-stale-credentials",
+        "gss.server",
+        ("raise AuthRefused(CTXPROBLEM, error.text)", "raise AuthRefused(auth_stat.AUTH_BADCRED, error.text)"),
+    ),
+    _one("no-refresh", "gss.client", ("if refusal.stat not in _REFRESH or", "if True or")),
+    _one("refresh-for-everything", "gss.client", ("if refusal.stat not in _REFRESH or", "if")),
+    _one(
+        "denials-without-end",
+        "rpc.conversation",
+        ("if self._refusals > MAX_REFUSALS:", "if self._refusals > 100 * MAX_REFUSALS:"),
+    ),
+    _one(
+        "credentials-with-a-tail",
+        "gss.bodies",
+        ("if len(body) != end + (-length & 3) or any(body[end:]):", "if len(body) < end:"),
+    ),
+    _one(
+        "garbage-for-no-verifier",
+        "gss.server",
+        (
+            "raise AuthRefused(CTXPROBLEM, str(error)) from error\n        return opaque_auth",
+            "raise GarbageArguments(str(error)) from error\n        return opaque_auth",
+        ),
+    ),
+    _one(
+        "unprotected-results-sent",
+        "rpc.server",
+        ('no reply: %s"', 'a reply: %s"'),
+        (
+            "return None\n\n    async def _authenticate",
+            "return [encode_success(message_xid(record) or 0, NULL_AUTH)]\n\n    async def _authenticate",
+        ),
+    ),
+    _one(
+        "denied-for-wrong-bodies",
+        "gss.server",
+        (
+            "raise GarbageArguments(str(error)) from error\n\n    async def verifier",
+            "raise AuthRefused(CREDPROBLEM, str(error)) from error\n\n    async def verifier",
+        ),
+    ),
+    # Destruction, and the life of a context
+    _one(
+        "no-destroy",
+        "gss.client",
+        ("                            await self._destroy(context, link)\n", "                            pass\n"),
+    ),
+    _one("destroy-in-any-procedure", "gss.server", ("if call.procedure != 0:", "if False:")),
+    _one(
+        "destroy-without-proof",
+        "gss.server",
+        (
+            "context = await self._verified(call, credential)\n        if context is None:\n"
+            "            return None\n        session",
+            "context = self._find(credential)\n        session",
+        ),
+    ),
+    _one(
+        "destroyed-contexts-live-on",
+        "gss.server",
+        ("            self.store.destroy(context, self._clock())\n", "            pass\n"),
+    ),
+    _one(
+        "destroyed-contexts-live-on-here", "gss.client", ("self._current = self._link = None\n", "self._link = None\n")
+    ),
+    _one("insistent-farewells", "gss.client", ("with trio.move_on_after(FAREWELL):", "with trio.move_on_after(1e9):")),
+    _one(
+        "contexts-without-end",
+        "gss.store",
+        ("if len(self._established) >= self.limits.established:", "if False:"),
+    ),
+    _one("one-principal-takes-all", "gss.store", ("if len(own) >= self.limits.per_principal:", "if False:")),
+    _one("oldest-though-used", "gss.store", ("            self._established.move_to_end(context.handle)\n", "")),
+    _one("unfinished-contexts-live-on", "gss.creation", ("if making.until <= now]", "if False]")),
+    _one(
+        "contexts-outlive-tickets",
+        "gss.creation",
+        ("expiry=None if lifetime is None else now + lifetime", "expiry=None"),
+    ),
+    _one(
+        "no-limit-on-lifetimes",
+        "gss.creation",
+        ("None if self._max_lifetime is None else int(self._max_lifetime)", "None"),
+    ),
+    _one(
+        "retired-late",
+        "gss.client",
+        (
+            "context is not None and not context.expired(now) and not context.spent",
+            "context is not None and not context.spent",
+        ),
+    ),
+    _one(
+        "map-ignored",
+        "gss.admission",
+        ("except PrincipalRefused as refusal:", "except PrincipalRefused as refusal:\n                return\n"),
+    ),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
