@@ -37,6 +37,7 @@ class ReplyCounters:
     joined     -- came while the same call was running, and waited for it
     superseded -- of those, the ones that got no reply because too many came after them
     broken_off -- were begun, and cancelled or killed before they had ended
+    evicted    -- replies that had to make room before their time: if they are many, `ReplyLimits.octets` is too low
     """
 
     executed: int = 0
@@ -44,6 +45,7 @@ class ReplyCounters:
     joined: int = 0
     superseded: int = 0
     broken_off: int = 0
+    evicted: int = 0
 
 
 class ReplyCache(ABC):
@@ -141,17 +143,13 @@ class MemoryReplyCache(ReplyCache):
         """That are kept, see `ReplyLimits`."""
         return self._kept.octets
 
-    @property
-    def evicted(self) -> int:
-        """Replies that had to make room before their time: if there are many, `ReplyLimits.octets` is too low."""
-        return self._kept.evicted
-
     async def _claim(self, key: CallKey) -> Outcome | Literal[Fate.NEW]:
         return self._kept.find(key, self._clock())
 
     async def _settle(self, key: CallKey, fate: Outcome | Literal[Fate.NEW]) -> None:
         if fate is not Fate.NEW:
             self._kept.keep(key, fate, self._clock())
+            self.counters.evicted = self._kept.evicted
 
 
 class _Running:

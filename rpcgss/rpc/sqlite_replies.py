@@ -141,7 +141,7 @@ class SqliteReplyCache(ReplyCache):
             )
             database.execute("DELETE FROM replies WHERE worker IS NULL AND expiry <= ?", (now,))
             while _total(database) > self.limits.octets and database.execute(_EVICT).rowcount:
-                pass
+                self.counters.evicted += 1
 
     def _my_name(self) -> str:
         try:

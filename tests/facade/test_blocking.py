@@ -1,5 +1,6 @@
 """rpcgss.blocking: real sockets, real threads."""
 
+import contextlib
 import itertools
 import math
 import signal
@@ -37,6 +38,7 @@ from tests.facade.program import (
     GeneratedClient,
     Plain,
 )
+from tests.rpc.test_server import call_record
 
 WAITING = (blocking.__file__, rpcgss.loop.__file__)
 
@@ -143,6 +145,24 @@ def test_over_udp() -> None:
         assert client.call(ECHO, b"hello") == b"hello"
         with pytest.raises(rpcgss.CallTooLarge, match="use TCP"):
             client.call(ECHO, bytes(70_000))
+
+
+def test_a_call_that_comes_again_is_not_executed_again(tmp_path: Path) -> None:
+    program = Plain()
+    with contextlib.closing(rpcgss.SqliteReplyCache(tmp_path / "replies")) as cache:
+        server = rpcgss.Server(
+            [blocking.service(program)], [rpcgss.AcceptNone()], non_idempotent=[ECHO], reply_cache=cache
+        )
+        with blocking.serve_udp(server, 0, "127.0.0.1") as working:
+            record = call_record(ECHO.number, ECHO.argument.encode(b"hello"))
+            replies = set()
+            for _ in range(3):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                    sock.settimeout(LIMIT)
+                    sock.connect(("127.0.0.1", working.port))
+                    sock.send(record)
+                    replies.add(sock.recv(1000))
+    assert len(replies) == len(program.calls) == 1
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from rpcgss.rpc import (
     SqliteReplyCache,
     open_client,
 )
-from rpcgss.rpc.kept import CallKey
+from rpcgss.rpc.kept import ENTRY_OCTETS, CallKey
 from rpcgss.rpc.replies import MAX_WAITING
 from rpcgss.rpc.rpc_xdr import auth_stat, authsys_parms, opaque_auth
 from rpcgss.rpc.work import InlineWorker
@@ -260,6 +260,7 @@ async def test_a_flood_of_one_caller_does_not_push_out_anothers_replies(make_cac
         await cache.run(CallKey(b"flood", b"theirs %d" % number), execute)
     for key in mine:
         assert await cache.run(key, never) == b"result"
+    assert cache.counters.evicted == 1010 - 64 * 1024 // (ENTRY_OCTETS + 6)
 
 
 # The client's part
