@@ -168,7 +168,7 @@ class Intake:
                         while True:
                             if self._record is None:
                                 self._record = await channel.receive()
-                            octets = await self._admit(self._record)
+                            octets = 0 if self._admit_at_once(self._record) else await self._admit(self._record)
                             record, self._record = self._record, None
                             handle(record, octets)
                 await self._crowd.reap(self, why)
@@ -187,7 +187,8 @@ class Intake:
 
     def done(self, octets: int) -> None:
         """A call has ended, and so has what was counted for it."""
-        self.octets.give_back(octets)
+        if octets:
+            self.octets.give_back(octets)
         self.places.give_back()
         if not self.places.held:
             self._last_done = trio.current_time()
@@ -206,6 +207,15 @@ class Intake:
         if limit.cancelled_caught:
             await self._crowd.reap(self, "it does not begin")
         return not limit.cancelled_caught
+
+    def _admit_at_once(self, record: bytes) -> bool:
+        """What most calls need: a place, and nothing that is counted."""
+        if self._reserved or (self._crowd._reply_octets and self._crowd.expected_reply(record)):
+            return False
+        if not (self.places.may_take and self.octets.may_take(0)):
+            return False
+        self.places.take_now()
+        return True
 
     async def _admit(self, record: bytes) -> int:
         """Wait until a call may begin, and take its place. Returns what is counted for it."""
