@@ -151,3 +151,27 @@ async def test_credentials_of_every_kind_over_one_connection(realm: Realm, tmp_p
     assert [str(call.identity) for call in program.calls] == [
         realm.principal(name) for name in ("alice", "carol", "host/localhost", "alice")
     ]
+
+
+async def test_a_kerberos_context_is_renewed_before_its_ticket_ends(
+    realm: Realm, tmp_path: Path, autojump_clock: trio.abc.Clock
+) -> None:
+    """Once, however many calls there are; the calls do not notice."""
+    cache = Credentials(ccache=f"FILE:{realm.kinit('alice', tmp_path / 'cache', lifetime=3600)}")
+    one = GssServerFlavor(GssapiAcceptor(["nfs@localhost"], realm.service_keytab), worker=InlineWorker())
+    flavor = GssFlavor("nfs@localhost", credentials=cache, worker=InlineWorker())
+    async with trio.open_nursery() as nursery:
+        network = Network(nursery, Server([Program()], [one]))
+        async with open_client(network.connect, flavor) as client:
+            await client.call(ECHO, b"x")
+            await trio.sleep(3100)
+            assert await client.call(ECHO, b"y") == b"y"
+            assert flavor.counters.renewed == 0
+            await trio.sleep(250)
+            async with trio.open_nursery() as calls:
+                for _ in range(20):
+                    calls.start_soon(client.call, ECHO, b"z")
+            assert (flavor.counters.renewed, flavor.counters.by_exchange) == (1, 2)
+            assert client.counters.refusals == 0
+        assert one.store.counters.destroyed == 2
+        nursery.cancel_scope.cancel()
