@@ -76,6 +76,29 @@ class Client:
         come through."""
         return await _wait_for(self._loop, partial(self._client.call, procedure, argument, timeout=timeout))
 
+    @asynccontextmanager
+    async def as_user(self, flavor: ClientFlavor) -> AsyncIterator["User"]:
+        """Somebody else who calls over this client's connection; see `rpcgss.Client.as_user`."""
+        async with _kept(self._loop, Keeper(self._client.as_user(flavor))) as user:
+            yield User(self._loop, user)
+
+
+class User:
+    """One user of a client that has many: see `Client.as_user`. Give `user.call` to generated client classes."""
+
+    def __init__(self, loop: Loop, user: rpc.User) -> None:
+        self._loop: Final = loop
+        self._user: Final = user
+
+    @property
+    def flavor(self) -> ClientFlavor:
+        """What calls are authenticated with."""
+        return self._user.flavor
+
+    async def call(self, procedure: xdr.Procedure[A, R], argument: A, /, *, timeout: float | None = None) -> R:
+        """See `Client.call`."""
+        return await _wait_for(self._loop, partial(self._user.call, procedure, argument, timeout=timeout))
+
 
 def _opener(
     connect: Callable[P, AbstractAsyncContextManager[rpc.Client]],

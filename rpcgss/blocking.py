@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Final, ParamSpec, Self, TypeVar, cast
+from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, cast
 
 import rpcgss.binding
 import rpcgss.connect
@@ -36,6 +36,7 @@ from transport import TlsSession, listen_tcp, listen_udp, listen_unix
 A = TypeVar("A")
 R = TypeVar("R")
 T = TypeVar("T")
+CallerT = TypeVar("CallerT", rpc.Client, rpc.User)
 P = ParamSpec("P")
 
 THREADS: Final = 32
@@ -44,14 +45,13 @@ SIGNAL_SECONDS: Final = 1.0
 """A signal that comes just before a thread begins to wait does not wake it: it looks so often."""
 
 
-class Client:
-    """A client of a server, for any number of threads; see `connect_tcp`. Its ``with`` block closes it, or `close`,
-    or else the end of the interpreter."""
+class _Caller(Generic[CallerT]):
+    """Whoever calls: a client, or one of its users, kept open."""
 
-    def __init__(self, manager: AbstractAsyncContextManager[rpc.Client]) -> None:
-        self._loop: Final = background_loop()
-        self._keeper: Final = Keeper(manager)
-        self._client: Final = _open(self._loop, self._keeper)
+    def __init__(self, loop: Loop, manager: AbstractAsyncContextManager[CallerT]) -> None:
+        self._loop: Final = loop
+        self._keeper: Final[Keeper[CallerT]] = Keeper(manager)
+        self._caller: Final[CallerT] = _open(self._loop, self._keeper)
 
     def __enter__(self) -> Self:
         return self
@@ -60,24 +60,9 @@ class Client:
         self.close()
 
     @property
-    def counters(self) -> ClientCounters:
-        """As they are; they go on counting."""
-        return self._client.counters
-
-    @property
     def flavor(self) -> ClientFlavor:
         """What calls are authenticated with."""
-        return self._client.flavor
-
-    @property
-    def tls(self) -> TlsSession | None:
-        """See `rpcgss.Client.tls`."""
-        return self._client.tls
-
-    @property
-    def outstanding(self) -> int:
-        """Xids in use."""
-        return self._client.outstanding
+        return self._caller.flavor
 
     def call(self, procedure: xdr.Procedure[A, R], argument: A, /, *, timeout: float | None = None) -> R:
         """Call `procedure` and wait for its result, at most `timeout` seconds (None: the client's).
@@ -85,7 +70,7 @@ class Client:
         Raises as `rpcgss.Client.call`, and `LoopEnded` in a child process that was forked off since. Interrupted: the
         call is cancelled, so it may have been executed; the client and its other calls go on.
         """
-        return _wait_for(self._loop, partial(self._client.call, procedure, argument, timeout=timeout))
+        return _wait_for(self._loop, partial(self._caller.call, procedure, argument, timeout=timeout))
 
     def methods(self, generated: Callable[[xdr.AsyncCall], object], *, timeout: float | None = None) -> Any:  # noqa: ANN401
         """The methods of a generated client class, under their names, each of which blocks as `call` does. For type
@@ -98,8 +83,40 @@ class Client:
         return SimpleNamespace(**{name: _driven(method) for name, method in found if not name.startswith("_")})
 
     def close(self) -> None:
-        """Close, within a few seconds; calls that still wait raise `rpcgss.ConnectionLost`. Idempotent."""
+        """Close, within a few seconds; calls of a client that still wait raise `rpcgss.ConnectionLost`. Idempotent."""
         _close(self._loop, self._keeper)
+
+
+class Client(_Caller[rpc.Client]):
+    """A client of a server, for any number of threads; see `connect_tcp`. Its ``with`` block closes it, or `close`,
+    or else the end of the interpreter."""
+
+    def __init__(self, manager: AbstractAsyncContextManager[rpc.Client]) -> None:
+        super().__init__(background_loop(), manager)
+
+    @property
+    def counters(self) -> ClientCounters:
+        """As they are; they go on counting."""
+        return self._caller.counters
+
+    @property
+    def tls(self) -> TlsSession | None:
+        """See `rpcgss.Client.tls`."""
+        return self._caller.tls
+
+    @property
+    def outstanding(self) -> int:
+        """Xids in use."""
+        return self._caller.outstanding
+
+    def as_user(self, flavor: ClientFlavor) -> "User":
+        """Somebody else who calls over this client's connection; see `rpcgss.Client.as_user`."""
+        return User(self._loop, self._caller.as_user(flavor))
+
+
+class User(_Caller[rpc.User]):
+    """One user of a client that has many, for any number of threads; see `Client.as_user`. Its ``with`` block closes
+    its flavor, or `close`."""
 
 
 def _opener(connect: Callable[P, AbstractAsyncContextManager[rpc.Client]]) -> Callable[P, Client]:

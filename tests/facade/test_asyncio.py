@@ -87,6 +87,20 @@ async def test_calls() -> None:
     assert program.loops == {asyncio.get_running_loop()}
 
 
+@on_asyncio
+async def test_many_users_of_one_client() -> None:
+    server = rpcgss.Server([rpcgss.asyncio.service(Asynchronous())], [rpcgss.AcceptNone(), rpcgss.AcceptSys()])
+    async with rpcgss.asyncio.serve_tcp(server, 0, "127.0.0.1") as working, connected(working) as client:
+        flavors = [rpcgss.AuthSys(uid=uid) for uid in (7, 8)]
+        async with client.as_user(flavors[0]) as seven, client.as_user(flavors[1]) as eight:
+            assert (
+                await asyncio.gather(*(GeneratedClient(one.call).ECHO(b"x") for one in (seven, eight, client) * 5))
+                == [b"x"] * 15
+            )
+            assert [seven.flavor, eight.flavor] == flavors
+        assert client.counters.connections == 1
+
+
 def test_over_a_unix_socket(tmp_path: Path) -> None:
     path = tmp_path / "socket"
 

@@ -104,6 +104,30 @@ def test_calls() -> None:
     assert "rpcgss loop" not in program.threads
 
 
+class Closing(rpcgss.AuthSys):
+    """Tells that it was closed."""
+
+    closed = 0
+
+    async def aclose(self, link: object) -> None:
+        self.closed += 1
+
+
+def test_many_users_of_one_client() -> None:
+    program, flavor = Plain(), Closing(uid=7)
+    server = rpcgss.Server([blocking.service(program)], [rpcgss.AcceptNone(), rpcgss.AcceptSys()])
+    with blocking.serve_tcp(server, 0, "127.0.0.1") as working, connect(working) as client:
+        with client.as_user(flavor) as seven, client.as_user(rpcgss.AuthSys(uid=8)) as eight:
+            for caller in (seven, eight, client, seven):
+                assert caller.call(ECHO, b"x") == b"x"
+            assert eight.methods(GeneratedClient).ECHO(b"y") == b"y"
+            assert seven.flavor is flavor
+            before = flavor.closed
+        assert (before, flavor.closed) == (0, 1)
+        assert client.counters.connections == 1
+    assert [getattr(call.identity, "uid", None) for call in program.calls] == [7, 8, None, 7, 8]
+
+
 def test_the_methods_of_a_generated_client() -> None:
     with serving(Plain()) as working, connect(working) as client:
         methods = client.methods(GeneratedClient)
