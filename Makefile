@@ -50,6 +50,10 @@ coverage: setup-test ## Run all tests and report branch coverage of the files wi
 corpus: setup ## What the XDR compiler makes of other people's .x files (RPCGSS_CORPUS, default ../shared/xcorpus)
 	@$(PY) -m tests.xdr.corpus
 
+.PHONY: bench
+bench: setup-test ## Speed beside libtirpc's C, as ratios of one run, for docs/performance.md (make bench QUICK=1 only prints)
+	@QUICK='$(QUICK)' $(PY) -m bench
+
 .PHONY: bench-xdr
 bench-xdr: setup ## The XDR codec beside xdrlib3, as ratios of one run
 	@$(PY) -m bench.xdr

@@ -7,7 +7,6 @@ form of it, and only prints them. Server, clients and hostile peers are processe
 import json
 import logging
 import os
-import platform
 import resource
 import socket
 import statistics
@@ -25,12 +24,11 @@ import trio
 
 import rpcgss
 import xdr
+from bench.document import DOCS, machine, put_figures
 from rpcgss.rpc.messages import NULL_AUTH, CallHeader, encode_auth, encode_call_header
 from transport import StreamChannel, encode_record, listen_tcp, open_tcp
 
 QUICK: Final = bool(os.environ.get("QUICK"))
-DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "load.md"
-BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
 
 BUSY: Final = 100
 PAUSE: Final = 0.1  # seconds between the calls of a busy client
@@ -292,15 +290,9 @@ def report(rows: list[Row], rate: float, samples: list[tuple[int, int, int]]) ->
     growth += [[f"{calls:,}", f"{client / 1e6:.1f}", f"{server / 1e6:.1f}"] for calls, client, server in samples]
     flat = "\n".join("| " + " | ".join(line) + " |" for line in growth)
     return (
-        f"`make load{' QUICK=1' if QUICK else ''}`, Python {platform.python_version()}, {machine()}.\n\n{text}\n\n"
+        f"`make load{' QUICK=1' if QUICK else ''}`, {machine()}.\n\n{text}\n\n"
         f"{CALLS:,} calls on one connection, {IN_FLIGHT} in flight, {rate:,.0f} a second:\n\n{flat}\n"
     )
-
-
-def machine() -> str:
-    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-    model = models[0].partition(": ")[2] if models else platform.machine()
-    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}"
 
 
 def direct() -> None:
@@ -316,8 +308,7 @@ def direct() -> None:
     figures = report(rows, rate, samples)
     print(figures)
     if not QUICK:
-        before, rest = DOCUMENT.read_text().split(BEGIN)
-        DOCUMENT.write_text(f"{before}{BEGIN}{figures}{END}{rest.partition(END)[2]}")
+        put_figures(DOCS / "load.md", figures)
 
 
 def main() -> None:

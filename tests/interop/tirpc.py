@@ -50,7 +50,7 @@ def build(directory: Path) -> None:
     """Compile the programs into `directory`."""
     assert shutil.which("gcc"), "the package gcc is missing: tools/setup test"
     assert Path("/usr/include/tirpc").is_dir(), "the package libtirpc-dev is missing: tools/setup test"
-    options = ["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Wno-cast-function-type", "-Werror", "-I/usr/include/tirpc"]
+    options = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Wno-cast-function-type", "-Werror", "-I/usr/include/tirpc"]
     for name in ("tirpc_server", "tirpc_client", "tirpc_binding"):
         subprocess.run(
             ["gcc", *options, "-o", str(directory / name), str(SOURCES / f"{name}.c"), "-ltirpc"], check=True

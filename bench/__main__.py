@@ -1,0 +1,50 @@
+"""How fast rpcgss is, beside libtirpc's C on the same machine: ``make bench`` writes docs/performance.md.
+
+Everything runs in a throwaway realm, by turns, and each figure is the median of several rounds. ``make bench QUICK=1``
+has one short round, and only prints.
+"""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import trio
+
+from bench import calls, contexts, goals, nfs, plots
+from bench.document import DOCS, machine, put_figures
+from examples.realm import Realm
+from tests.interop.tirpc import build
+
+QUICK: Final = bool(os.environ.get("QUICK"))
+ROUNDS: Final = 1 if QUICK else 3
+MILLISECONDS: Final = 120 if QUICK else 350  # of one round of one figure
+USER: Final = "alice"
+
+
+def main() -> None:
+    began = time.monotonic()
+    shared_memory = Path("/dev/shm")
+    place = shared_memory if shared_memory.is_dir() else None
+    with tempfile.TemporaryDirectory(dir=place) as scratch, Realm() as realm:
+        principal = realm.principal(USER)
+        realm.kinit(realm.add_principal(USER))
+        build(Path(scratch))
+        with realm.environment():
+            rates = trio.run(calls.measure, Path(scratch), principal, ROUNDS, MILLISECONDS)
+            made = trio.run(contexts.measure, Path(scratch), principal, ROUNDS, 2 * MILLISECONDS)
+            files = trio.run(nfs.measure, Path(scratch), principal, QUICK)
+    minutes = (time.monotonic() - began) / 60
+    figures = (
+        f"`make bench{' QUICK=1' if QUICK else ''}`, {machine()}; {minutes:.0f} minutes.\n\n"
+        f"{goals.goals(rates, made)}\n{contexts.tables(made)}\n{nfs.tables(files)}{calls.tables(rates)}"
+    )
+    print(figures)
+    if not QUICK:
+        put_figures(DOCS / "performance.md", figures)
+        plots.draw(rates, DOCS)
+
+
+if __name__ == "__main__":
+    main()
