@@ -12,6 +12,8 @@ class MessageProtection(ABC):
     All methods are synchronous and need no event loop; large messages are handed to them in a worker thread.
     """
 
+    __slots__ = ()
+
     parallel: ClassVar[bool] = False
     """Whether several threads may be inside at once. False: at most one at a time, the caller sees to it."""
 

@@ -11,6 +11,8 @@ The receiver does not order counters: RPCSEC_GSS has sequence numbers of its own
 
 import os
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import ClassVar, Final, NoReturn, Protocol
@@ -29,6 +31,10 @@ MAX_OCTETS: Final = 1 << 40
 _RESERVE: Final = 64
 """One part in so many of them is kept for what is under way when `exhausted` becomes true: a call that has run must
 not be refused for want of a reply."""
+
+CIPHERS_KEPT: Final = 1024
+"""Contexts of a process that have ciphers at once. The library's objects take 5 KiB for a context, its keys some
+hundred octets; they are made in 2 µs, so that a context which was not used of late can do without."""
 
 MIC_LENGTH: Final = 24
 
@@ -87,14 +93,26 @@ class AeadProtection(MessageProtection):
     parallel: ClassVar[bool] = True
     inline_limit: ClassVar[int] = 256 * 1024  # a tenth of a millisecond
 
-    __slots__ = ("_ciphers", "_keys", "_lock", "_make", "_next", "_process", "_received", "_sent")
+    __slots__ = (
+        "__weakref__",
+        "_ciphers",
+        "_keys",
+        "_lock",
+        "_make",
+        "_next",
+        "_process",
+        "_received",
+        "_sent",
+        "_used_of_late",
+    )
 
     def __init__(self, suite: int, keys: DerivedKeys, role: Role) -> None:
         initiator = role is Role.INITIATOR
         ours, theirs = keys.client_to_server, keys.server_to_client
         self._keys: Final = (ours, theirs) if initiator else (theirs, ours)
         self._make: Final = _CIPHERS[suite]
-        self._ciphers: tuple[Cipher, Cipher] | None = None
+        self._ciphers: tuple[Cipher, Cipher] | None = None  # see `_Ciphered`
+        self._used_of_late = False
         self._lock: Final = threading.Lock()
         self._process: Final = _this_process()
         self._next = 0
@@ -138,10 +156,15 @@ class AeadProtection(MessageProtection):
         return self._sent >= limit or self._received >= limit or self._process != _this_process()
 
     def _cipher(self, direction: int) -> Cipher:
-        """Made when first used: of a storm's contexts, many never are. Two threads may make it twice, to no harm."""
-        if self._ciphers is None:
-            self._ciphers = (self._make(self._keys[_SEND]), self._make(self._keys[_RECEIVE]))
-        return self._ciphers[direction]
+        """Made when it is used: of a storm's contexts, many never are. Two threads may make it twice, to no harm: it
+        has no state, all that must not recur is in the counter."""
+        ciphers = self._ciphers
+        if ciphers is None:
+            ciphers = (self._make(self._keys[_SEND]), self._make(self._keys[_RECEIVE]))
+            _ciphered.add(self, ciphers)
+        else:
+            self._used_of_late = True
+        return ciphers[direction]
 
     def _take_counter(self, octets: int) -> bytes:
         # Before the lock: a fork may have copied it locked, by a thread that the child does not have.
@@ -172,6 +195,44 @@ class AeadProtection(MessageProtection):
         return f"<AeadProtection, {self._next} messages sent>"
 
 
+class _Ciphered:
+    """The protections that have ciphers now, `maximum` at most: for one more, one not used of late goes without.
+
+    How it works: they stand in a line. Whoever is in front and was used since he was last looked at goes to the end of
+    it; the first who was not gives way. So a use costs no more than setting a flag.
+    """
+
+    def __init__(self, maximum: int) -> None:
+        self._maximum: Final = maximum
+        self._line: Final[deque[weakref.ref[AeadProtection]]] = deque()
+        self._lock: Final = threading.Lock()
+
+    def __len__(self) -> int:
+        return sum(1 for protection in self._line if protection() is not None)
+
+    def add(self, protection: AeadProtection, ciphers: tuple[Cipher, Cipher]) -> None:
+        with self._lock:
+            if protection._ciphers is not None:
+                return  # another thread's are kept already
+            if len(self._line) >= self._maximum:
+                self._make_room()
+            self._line.append(weakref.ref(protection))
+            protection._used_of_late = False
+            protection._ciphers = ciphers
+
+    def _make_room(self) -> None:
+        """Once round at most, even if other threads use them as fast as we look."""
+        for _ in range(self._maximum):
+            first = self._line[0]()
+            if first is None or not first._used_of_late:
+                break
+            first._used_of_late = False
+            self._line.rotate(-1)
+        last = self._line.popleft()()
+        if last is not None:
+            last._ciphers = None  # a message that is being sealed or opened just now has its cipher in hand
+
+
 def _seal(cipher: Cipher, nonce: bytes, data: Buffer, associated: Buffer | None) -> bytes:
     try:
         return cipher.encrypt(nonce, data, associated)
@@ -189,11 +250,13 @@ def _open(cipher: Cipher, kind: bytes, token: Buffer, associated: Buffer | None)
 
 # The number of a process changes with each fork, but may come again; the count of forks behind it does not.
 _generation = 0
+_ciphered = _Ciphered(CIPHERS_KEPT)
 
 
 def _note_fork() -> None:
-    global _generation
+    global _generation, _ciphered
     _generation += 1
+    _ciphered = _Ciphered(CIPHERS_KEPT)  # the old one's lock may have been copied in a thread's hand
 
 
 os.register_at_fork(after_in_child=_note_fork)

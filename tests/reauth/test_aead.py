@@ -131,6 +131,91 @@ def test_case_19_counters_are_unique_under_threads() -> None:
     assert sorted(counters) == [number.to_bytes(8) for number in range(4000)]
 
 
+def have_ciphers(ends: list[AeadProtection]) -> list[int]:
+    return [number for number, end in enumerate(ends) if end._ciphers is not None]
+
+
+def test_few_contexts_have_ciphers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aead, "_ciphered", aead._Ciphered(10))
+    pairs = [ends() for _ in range(100)]
+    for number, (initiator, acceptor) in enumerate(pairs * 3):
+        assert acceptor.unwrap(initiator.wrap(b"message")) == b"message"
+        assert initiator.unwrap(acceptor.wrap(b"message")) == b"message"
+        assert len(aead._ciphered) == len(have_ciphers([end for pair in pairs for end in pair])) <= 10, number
+    assert len(aead._ciphered) == 10
+
+
+def test_who_is_used_of_late_keeps_its_ciphers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aead, "_ciphered", aead._Ciphered(4))
+    busy, *others = [ends()[0] for _ in range(40)]
+    busy.mic(b"")
+    kept = busy._ciphers
+    for other in others:
+        other.mic(b"")
+        busy.mic(b"")
+        assert busy._ciphers is kept
+    assert have_ciphers([busy, *others])[0] == 0
+
+
+def test_contexts_that_are_gone_leave_no_ciphers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aead, "_ciphered", aead._Ciphered(4))
+    for _ in range(20):
+        ends()[0].mic(b"")
+    assert len(aead._ciphered) == 0
+    stays = ends()[0]
+    stays.mic(b"")
+    assert have_ciphers([stays]) == [0]
+
+
+@suites
+def test_case_19_counters_go_on_when_ciphers_are_made_anew(suite: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aead, "_ciphered", aead._Ciphered(1))
+    pairs = [ends(suite) for _ in range(3)]
+    for count in range(5):
+        for initiator, acceptor in pairs:
+            mic, token = initiator.mic(b"message"), initiator.wrap(b"message")
+            assert [int.from_bytes(octets[:8]) for octets in (mic, token)] == [2 * count, 2 * count + 1]
+            acceptor.verify_mic(b"message", mic)
+            assert acceptor.unwrap(token) == b"message"
+
+
+def test_case_19_threads_that_take_each_other_s_ciphers_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aead, "_ciphered", aead._Ciphered(2))
+    pairs = [ends() for _ in range(8)]
+    opened: list[tuple[int, bytes]] = []
+
+    def work() -> None:
+        for number in range(400):
+            initiator, acceptor = pairs[number % 8]
+            token = initiator.wrap(b"message")
+            opened.append((number % 8, token[:8] + acceptor.unwrap(token)))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = [(pair, count.to_bytes(8) + b"message") for pair in range(8) for count in range(300)]
+    assert sorted(opened) == expected
+    assert len(aead._ciphered) <= 2
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_child_makes_contexts_of_its_own_though_the_lock_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = aead._Ciphered(2)
+    monkeypatch.setattr(aead, "_ciphered", cache)
+    with cache._lock:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                initiator, acceptor = ends()
+                status = 0 if acceptor.unwrap(initiator.wrap(b"message")) == b"message" else 1
+            finally:
+                os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_case_19_a_forked_child_refuses() -> None:
     end, peer = ends()
