@@ -26,7 +26,7 @@ class Guard:
     def __init__(self, protection: MessageProtection) -> None:
         self.protection = protection
         self._visitor: object | None = None
-        self._lot = trio.lowlevel.ParkingLot()
+        self._lot: trio.lowlevel.ParkingLot | None = None  # made when somebody has to wait, as nobody does on most
 
     @property
     def taken(self) -> bool:
@@ -42,6 +42,8 @@ class Guard:
         """
         parallel = self.protection.parallel
         while self._visitor is not None and not parallel:
+            if self._lot is None:
+                self._lot = trio.lowlevel.ParkingLot()
             await self._lot.park()
         if size <= self.protection.inline_limit:
             return function(*arguments)
@@ -80,7 +82,8 @@ class Guard:
     def _leave(self, visitor: object) -> None:
         if self._visitor is visitor:
             self._visitor = None
-            self._lot.unpark_all()  # each looks for itself: one that is quick leaves without a word
+            if self._lot is not None:
+                self._lot.unpark_all()  # each looks for itself: one that is quick leaves without a word
 
 
 def _notify(token: trio.lowlevel.TrioToken, function: Callable[[object], None], visitor: object) -> None:

@@ -281,7 +281,7 @@ class _Unconfirmed:
 
     def __init__(self) -> None:
         self._by_handle: OrderedDict[bytes, tuple[Context, float]] = OrderedDict()
-        self._chains: dict[bytes, OrderedDict[bytes, Context]] = {}
+        self._chains: dict[bytes, dict[bytes, Context]] = {}  # each oldest first; small, so a plain dict will do
         self._by_size: dict[int, OrderedDict[bytes, None]] = {}  # how many contexts -> the chains that have so many
         self._largest = 0
 
@@ -315,7 +315,9 @@ class _Unconfirmed:
 
     def add(self, context: Context, until: float) -> None:
         self._by_handle[context.handle] = (context, until)
-        chain = self._chains.setdefault(context.chain, OrderedDict())
+        chain = self._chains.get(context.chain)
+        if chain is None:
+            chain = self._chains[context.chain] = {}
         self._resize(context.chain, len(chain), len(chain) + 1)
         chain[context.handle] = context
 
@@ -334,7 +336,10 @@ class _Unconfirmed:
             if not self._by_size[old]:
                 del self._by_size[old]
         if new:
-            self._by_size.setdefault(new, OrderedDict())[chain] = None
+            chains = self._by_size.get(new)
+            if chains is None:
+                chains = self._by_size[new] = OrderedDict()
+            chains[chain] = None
         # One step at a time, so the largest size is the old one or its neighbour.
         self._largest = max(self._largest, new)
         if self._largest not in self._by_size:

@@ -27,7 +27,7 @@ _FROM_PROCEDURE: Final = b"".join(
 """What a request's header consists of from the procedure number on: procedure 0 and the one credential there is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Accepted:
     """A reply's verifier and results, and the server's end of the context that they promise. `keys`: for a key log."""
 

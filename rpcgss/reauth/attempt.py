@@ -30,7 +30,7 @@ CREDENTIAL_BODY: Final = b"".join(
 """Body of the request's credential: always the same octets."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Renewal:
     """What an accepted reply brings. `lifetime` is the server's word, in seconds; `keys`: for a key log."""
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rpcgss.reauth.errors import KeyringError
-from rpcgss.reauth.keys import KEY_LENGTH, key_index
+from rpcgss.reauth.keys import KEY_LENGTH, Expansion, key_index
 
 FORMAT: Final = "rpcgss keyring 1"
 MAX_DOCUMENT: Final = 65536
@@ -37,15 +37,18 @@ CLOCK_SKEW: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key. `begins` and `ends` are wall time; its `index` is what tickets carry."""
+    """One key. `begins` and `ends` are wall time; its `index` is what tickets carry, its `expansion` what
+    their keys come from."""
 
     secret: bytes = field(repr=False)
     begins: int
     ends: int | None = None
     index: int = field(init=False)
+    expansion: Expansion = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", key_index(self.secret))
+        object.__setattr__(self, "expansion", Expansion(self.secret))
 
     @classmethod
     def fresh(cls, begins: int) -> "Key":
@@ -66,9 +69,12 @@ class KeySet:
 
     def current(self, now: float) -> Key | None:
         """The key to seal tickets with at wall time `now`, or None if no key has begun or all have ended."""
-        begun = [key for key in self.keys if key.begins <= now and not key.ended(now)]
-        # Of keys that begin in the same second, the one added last: the others are on their way out.
-        return max(reversed(begun), key=lambda key: key.begins, default=None)
+        current: Key | None = None
+        for key in self.keys:
+            # Of keys that begin in the same second, the one added last: the others are on their way out.
+            if key.begins <= now and not key.ended(now) and (current is None or key.begins >= current.begins):
+                current = key
+        return current
 
     def find(self, index: int, now: float) -> Key | None:
         """The key with this index, if it has not ended. One yet to begin counts: a fellow's clock may be ahead."""

@@ -315,4 +315,5 @@ class TicketServer(ServerExtension):
         return self._host
 
     def _tell(self, kind: ReauthEventKind, principal: GssName | None = None, reason: str | None = None) -> None:
-        self.events.tell(ReauthEvent(kind, None if principal is None else principal.display, reason))
+        if self.events:
+            self.events.tell(ReauthEvent(kind, None if principal is None else principal.display, reason))

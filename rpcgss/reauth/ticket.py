@@ -97,7 +97,7 @@ def seal(plain: Plain, key: Key, scope: str, *, random: Callable[[int], bytes] =
     """A ticket under `key`. Raises NoGrant if it would be too long."""
     salt = random(SALT_LENGTH)
     octets = b"".join((plain.head, plain.session_key, plain.tail))
-    sealed = salt + AESGCM(ticket_key(key.secret, salt)).encrypt(_NONCE, octets, _bound(key.index, scope))
+    sealed = salt + AESGCM(ticket_key(key.expansion, salt)).encrypt(_NONCE, octets, _bound(key.index, scope))
     if len(sealed) > REAUTH_MAX_SEALED:
         raise NoGrant("the state does not fit into a ticket")
     return reauth_ticket(key.index, sealed)
@@ -112,7 +112,7 @@ def open_untrusted(ticket: reauth_ticket, keys: KeySet, wall: float) -> tuple[Pl
     if len(box) < TAG_LENGTH:
         raise Refused(Reason.FORGED_TICKET)
     try:
-        octets = AESGCM(ticket_key(key.secret, salt)).decrypt(_NONCE, box, _bound(key.index, keys.scope))
+        octets = AESGCM(ticket_key(key.expansion, salt)).decrypt(_NONCE, box, _bound(key.index, keys.scope))
         return _parsed(octets)
     except (InvalidTag, xdr.DecodeError, ValueError):
         raise Refused(Reason.FORGED_TICKET) from None

@@ -147,7 +147,7 @@ class Worked:
             "PRF input": asked[0],
             "SK": self.session_key,
             "key_index": self.key.index.to_bytes(4),
-            "ticket key": keys.ticket_key(self.key.secret, self.octets("first salt")),
+            "ticket key": keys.ticket_key(self.key.expansion, self.octets("first salt")),
             "associated data": ticket_module._bound(self.key.index, self.text("scope")),
             "state and padding": state,
             "sealed": grant.ticket.sealed,
