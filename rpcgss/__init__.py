@@ -6,11 +6,13 @@ calls may be authenticated with (`AcceptNone`, `AcceptSys`, `GssServerFlavor`). 
 `TicketServer`, given to the GSS flavors as their extension.
 
 The packages within, in reading order: `rpc` (plain ONC RPC), `gss` (RPCSEC_GSS), `reauth` (tickets). Beside them, for
-programs without trio and to be imported by themselves: `rpcgss.blocking` and `rpcgss.asyncio`.
+programs without trio and to be imported by themselves: `rpcgss.blocking` and `rpcgss.asyncio`. A server in several
+processes: `run_workers`.
 """
 
 from rpcgss.binding import addresses_of, open_local_rpcbind, open_rpcbind, port_of, registered
 from rpcgss.connect import connect_program, connect_tcp, connect_udp, connect_unix
+from rpcgss.forked import CannotServe
 from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
 from rpcgss.gss.context import GssIdentity
 from rpcgss.gss.errors import AcceptorUnusable, PrincipalRefused
@@ -79,7 +81,8 @@ from rpcgss.rpc import (
     server_tls,
     stopping_on_signals,
 )
-from transport import TlsSession, listen_tcp, listen_udp, listen_unix
+from rpcgss.workers import run_workers
+from transport import Listener, TlsSession, listen_tcp, listen_udp, listen_unix
 
 READING_ORDER = (
     "rpc",
@@ -94,6 +97,8 @@ READING_ORDER = (
     "loop",
     "blocking",
     "asyncio",
+    "forked",
+    "workers",
     "cli",
 )
 
@@ -112,6 +117,7 @@ __all__ = [
     "CallFailed",
     "CallTimedOut",
     "CallTooLarge",
+    "CannotServe",
     "Client",
     "ClientEvent",
     "ClientEventKind",
@@ -135,6 +141,7 @@ __all__ = [
     "KeyLog",
     "Keyring",
     "KeyringError",
+    "Listener",
     "LogEvents",
     "MemoryReplyCache",
     "MemoryTicketStore",
@@ -191,6 +198,7 @@ __all__ = [
     "open_rpcbind",
     "port_of",
     "registered",
+    "run_workers",
     "server_tls",
     "stopping_on_signals",
 ]

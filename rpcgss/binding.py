@@ -17,9 +17,9 @@ from rpcgss.rpc.link import Connect
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpcbind import Registration, Rpcbind
 from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
-from rpcgss.rpc.server import Listener, Server
+from rpcgss.rpc.server import Server
 from rpcgss.rpc.universal import Address, InternetAddress, LocalAddress, Netid, internet_address, netid_of
-from transport import DatagramListener, UnixListener, open_tcp, open_udp, open_unix
+from transport import DatagramListener, Listener, UnixListener, open_tcp, open_udp, open_unix
 
 Transport: TypeAlias = Literal["tcp", "udp"]
 

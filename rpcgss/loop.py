@@ -22,8 +22,8 @@ from typing import Any, Final, Generic, TypeVar, TypeVarTuple
 import trio
 
 import xdr
-from rpcgss.rpc.server import Call, Listener, Server
-from transport import DatagramListener
+from rpcgss.rpc.server import Call, Server
+from transport import DatagramListener, Listener
 
 T = TypeVar("T")
 ArgumentsT = TypeVarTuple("ArgumentsT")

@@ -18,10 +18,11 @@ from transport.errors import RecordTooLarge, TlsError, TooManyFragments, Transpo
 from transport.listen import MAX_CONNECTIONS, UnixListener, accept_channels, listen_tcp, listen_unix, local_address
 from transport.memory import memory_channel_pair
 from transport.record import MAX_FRAGMENTS, MAX_RECORD, UNASKED_OCTETS, Buffer, RecordReader, encode_record
+from transport.shared import Endpoint, Listener, SharedListeners
 from transport.stream import NOWHERE, Origin, Record, Stalled, StreamChannel, open_tcp, open_unix
 from transport.tls import TlsRefused, TlsSession, TlsStream, server_end_point
 
-READING_ORDER = ("errors", "record", "tls", "stream", "datagram", "listen", "memory")
+READING_ORDER = ("errors", "record", "tls", "stream", "datagram", "listen", "shared", "memory")
 
 __all__ = [
     "MAX_CONNECTIONS",
@@ -35,11 +36,14 @@ __all__ = [
     "DatagramChannel",
     "DatagramListener",
     "DatagramSocket",
+    "Endpoint",
+    "Listener",
     "Origin",
     "Record",
     "RecordReader",
     "RecordTooLarge",
     "Sender",
+    "SharedListeners",
     "Stalled",
     "StreamChannel",
     "TlsError",

@@ -303,7 +303,7 @@ async def open_udp(host: str, port: int, *, max_record: int = MAX_DATAGRAM_IPV6)
 def _connected(family: socket.AddressFamily, address: Address) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        _enlarge_buffers(sock)
+        enlarge_buffers(sock)
         sock.connect(address)  # sends nothing, and does not block
     except BaseException:
         sock.close()
@@ -341,7 +341,7 @@ def _bound(sock: socket.socket, address: Address, max_record: int) -> DatagramLi
     try:
         if sock.family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        _enlarge_buffers(sock)
+        enlarge_buffers(sock)
         sock.bind(address)
         return DatagramListener(sock, max_record=max_record)
     except BaseException:
@@ -370,7 +370,8 @@ def _ask_for_destinations(sock: socket.socket) -> bool:
     return True
 
 
-def _enlarge_buffers(sock: socket.socket) -> None:
+def enlarge_buffers(sock: socket.socket) -> None:
+    """Ask the kernel for `BUFFER_OCTETS` in each direction."""
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, option, BUFFER_OCTETS)

@@ -25,21 +25,21 @@ _log = logging.getLogger(__name__)
 
 
 class UnixListener(trio.abc.Listener[trio.SocketStream]):
-    """A socket at a path of the file system, which is removed when the listener closes."""
+    """A socket at a path of the file system, which is removed when the listener closes; `shared`: it stays, for other
+    processes listen there too."""
 
-    def __init__(self, sock: trio.socket.SocketType, path: str) -> None:
+    def __init__(self, sock: trio.socket.SocketType, path: str, *, shared: bool = False) -> None:
         self.path: Final = path
         self.socket: Final = sock
         self._listener: Final = trio.SocketListener(sock)
-        self._inode: Final = os.stat(path).st_ino
+        self._inode: Final = None if shared else os.stat(path).st_ino
 
     async def accept(self) -> trio.SocketStream:
         return await self._listener.accept()
 
     async def aclose(self) -> None:
-        with suppress(OSError):
-            if os.stat(self.path).st_ino == self._inode:  # else it is somebody else's by now
-                os.unlink(self.path)
+        if self._inode is not None:
+            unlink_own(self.path, self._inode)
         await self._listener.aclose()
 
 
@@ -57,19 +57,29 @@ async def listen_tcp(port: int, host: str | None = None) -> list[trio.SocketList
 def listen_unix(path: str, *, mode: int = 0o666, backlog: int = 128) -> UnixListener:
     """A listener at `path` with permissions `mode`. A socket that nobody listens on any more is replaced; raises
     `OSError` with a text that names the path if somebody does, or if something else is there."""
-    sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    return UnixListener(trio.socket.from_stdlib_socket(unix_socket(path, mode, backlog)), path)
+
+
+def unix_socket(path: str, mode: int, backlog: int) -> socket.socket:
+    """The socket of `listen_unix`, which listens."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         _remove_stale(path)
-        plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=os.dup(sock.fileno()))
-        with plain:
-            plain.bind(path)
-            os.chmod(path, mode)
-            plain.listen(backlog)
-        return UnixListener(sock, path)
+        sock.bind(path)
+        os.chmod(path, mode)
+        sock.listen(backlog)
+        return sock
     except (OSError, ValueError) as error:  # ValueError: of a NUL in the path
         sock.close()
         number, reason = (error.errno, error.strerror) if isinstance(error, OSError) else (errno.EINVAL, None)
         raise OSError(number, f"cannot listen at {path}: {reason or error}") from error
+
+
+def unlink_own(path: str, inode: int) -> None:
+    """Remove a socket's path, unless it is somebody else's by now."""
+    with suppress(OSError):
+        if os.stat(path).st_ino == inode:
+            os.unlink(path)
 
 
 def _remove_stale(path: str) -> None:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn
 
 import trio
 
@@ -70,6 +70,7 @@ from transport import (
     MAX_RECORD,
     UNASKED_OCTETS,
     DatagramSocket,
+    Listener,
     RecordTooLarge,
     Stalled,
     StreamChannel,
@@ -99,8 +100,6 @@ class Call:
     identity: Identity
     connection: Connection
 
-
-Listener: TypeAlias = trio.abc.Listener[trio.SocketStream] | DatagramSocket
 
 Policy = Callable[[Call], None]
 """Looks at a verified call before its arguments are decoded; raises `AuthRefused` (AUTH_TOOWEAK, say) to refuse it."""

@@ -14,12 +14,11 @@ import xdr
 from rpcgss.binding import open_local_rpcbind, open_rpcbind, port_of, registered
 from rpcgss.connect import connect_program
 from rpcgss.rpc import AcceptNone, AcceptSys, AuthNone, AuthRefused, ProgramMismatch, Registration, Rpcbind, Server
-from rpcgss.rpc.server import Listener
 from rpcgss.rpc.universal import InternetAddress, Netid
 from tests.interop.rpcbind import rpcbind_in_a_box
 from tests.interop.tirpc import Tirpc, child
 from tests.rpc.program import ECHO, NULL, PROGRAM, VERSION, Program
-from transport import listen_tcp, listen_udp
+from transport import Listener, listen_tcp, listen_udp
 
 pytestmark = pytest.mark.peers
 

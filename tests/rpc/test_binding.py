@@ -30,10 +30,9 @@ from rpcgss.rpc import (
 )
 from rpcgss.rpc.flavors import Connection
 from rpcgss.rpc.rpcbind_xdr import RPCBVERS4_Service, rp__list, rpcb
-from rpcgss.rpc.server import Listener
 from rpcgss.rpc.universal import InternetAddress, LocalAddress, Netid
 from tests.rpc.program import ECHO, PROGRAM, VERSION, Program
-from transport import listen_tcp, listen_udp, listen_unix
+from transport import Listener, listen_tcp, listen_udp, listen_unix
 
 
 @dataclass
