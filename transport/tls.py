@@ -35,12 +35,19 @@ OVERHEAD_OCTETS: Final = 256
 FAREWELL_SECONDS: Final = 1.0
 FAREWELL_OCTETS: Final = 1 << 20
 """How long, and for how much, a refused peer is listened to, so that it can read why."""
+UNSENT_OCTETS: Final = 4096
+"""Of answers to a peer that wants new keys (RFC 8446, 4.6.3), which wait for something that is sent anyway: over a
+hundred. A peer that wants more than that and gives no reason to send wants memory."""
+_REFUSALS: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR", "HANDSHAKE_FAILURE")
 _WEAK_HASHES: Final = ("md5", "sha1")
 
 
 class TlsRefused(trio.BrokenResourceError):
-    """The peer ended the session by an alert before it sent anything else: it does not want this end, its certificate
-    for instance. It has looked at nothing that was sent to it."""
+    """The peer ended the session, before it sent anything else, by an alert that only a handshake has a use for: it
+    does not want this end, its certificate for instance. It has looked at nothing that was sent to it.
+
+    Of other alerts that is not known. One of a record that was damaged on its way, by anybody on that way, may come
+    after others that were read and acted upon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,8 @@ class TlsStream(trio.abc.HalfCloseableStream):
         await trio.lowlevel.checkpoint_if_cancelled()
         while True:
             data = self._decrypt(wanted)
+            if self._outgoing.pending > UNSENT_OCTETS:
+                raise trio.BrokenResourceError("TLS: the peer wants new keys again and again")
             if data is not None:
                 return data
             # No more than is wanted: what waits to be decrypted takes memory, too.
@@ -225,7 +234,8 @@ class TlsStream(trio.abc.HalfCloseableStream):
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _broken(self, error: ssl.SSLError) -> trio.BrokenResourceError:
-        if not self._heard and "_ALERT_" in (error.reason or ""):
+        _, alert, what = (error.reason or "").partition("_ALERT_")
+        if alert and not self._heard and any(refusal in what for refusal in _REFUSALS):
             return TlsRefused(f"the peer refused TLS: {_words(error)}")
         return trio.BrokenResourceError(f"TLS: {_words(error)}")
 
