@@ -127,8 +127,8 @@ class Conversation:
         if not link.reliable:
             self._go_unreliably()
         transmission = await self._flavor.transmit(self._header, self._arguments, link)
+        self._transmissions.append(transmission)  # and with it the duty to finish it
         self._check_repeatable("its reply did not come in time")
-        self._transmissions.append(transmission)
         if len(self._transmissions) > MAX_TRANSMISSIONS:
             self._transmissions.pop(0).finished()
         self._counters.transmissions += 1
