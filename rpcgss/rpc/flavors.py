@@ -226,8 +226,8 @@ class Connection:
     """Where calls come from. `peer` is for logs; `serial` is unique in the process; `reliable` and `tls` as in
     `Link`; `origin` is what the kernel knows of it; `max_reply` is what a reply may have in octets, None: anything.
 
-    Over UDP, each address and port that calls come from is a connection, until it has been silent for long. Anybody can
-    forge the address of a datagram.
+    Over UDP, each address and port that calls come from is a connection; its serial depends on nothing else. Anybody
+    can forge the address of a datagram.
     """
 
     peer: str

@@ -2,11 +2,13 @@
 
 Whoever calls from one address and port is one peer, with one `Connection` and a share of the places for calls. Their
 number is bounded, as anybody can call from many ports or forge addresses: the one that has been silent for longest is
-forgotten, which costs it no more than a security context in the making. Calls under way keep what they need.
+forgotten. That costs it nothing: calls under way keep what they need, and when it calls again it has the serial number
+that it had, which is made from its address, so that a flood of forged ones ends no security context in the making.
 """
 
+import hashlib
+import secrets
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import Final
 
 from rpcgss.rpc.flavors import Connection
@@ -38,7 +40,7 @@ class Peer:
         return True
 
     def done(self, octets: int) -> None:
-        """A call has ended. Its `octets` are not counted here: they are bounded by what a datagram has."""
+        """A call has ended. No `octets` were counted for it: call and reply are small ones, see `Octets`."""
         self._own.give_back()
         self._everybody.give_back()
 
@@ -50,10 +52,10 @@ class Peer:
 class Peers:
     """The peers of one socket, who get half of all `places` together, and share them as connections do."""
 
-    def __init__(self, sock: DatagramSocket, places: Places, serials: Iterator[int], *, limit: int = MAX_PEERS) -> None:
+    def __init__(self, sock: DatagramSocket, places: Places, *, limit: int = MAX_PEERS) -> None:
         half = max(places.total // 2, 1)
         self._socket: Final = sock
-        self._serials: Final = serials
+        self._secret: Final = secrets.token_bytes(16)
         self._limit: Final = limit
         self._everybody: Final = places.share(half)
         self._places: Final = Places(half + 1, places.each)  # a newcomer waits for a place rather than lose his call
@@ -70,6 +72,12 @@ class Peers:
             return peer
         if len(self._known) >= self._limit:
             self._known.popitem(last=False)
-        peer = Peer(self._socket, sender, next(self._serials), self._places.share(), self._everybody)
+        peer = Peer(self._socket, sender, self._serial(sender), self._places.share(), self._everybody)
         self._known[sender] = peer
         return peer
+
+    def _serial(self, sender: Sender) -> int:
+        """63 bits and one that numbers of connections that are counted do not have; keyed, so that nobody can look for
+        an address with the number of another's."""
+        digest = hashlib.blake2b(repr(sender).encode(), digest_size=8, key=self._secret).digest()
+        return int.from_bytes(digest) | 1 << 63

@@ -287,7 +287,7 @@ class Server:
     async def _read_datagrams(self, sock: DatagramSocket, calls: trio.Nursery) -> None:
         """Start calls as they come. A peer that has its share of places under way loses the call, and may send it
         again; when all of them together have theirs, nothing more is read."""
-        peers = Peers(sock, self._crowd.places, _serials)
+        peers = Peers(sock, self._crowd.places)
         while True:
             for record, sender in await sock.receive():
                 peer = peers.find(sender)
