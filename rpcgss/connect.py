@@ -130,9 +130,9 @@ def connect_program(
 ) -> AbstractAsyncContextManager[Client]:
     """A client of a program whose port the rpcbind of `host` knows; else as `connect_tcp`.
 
-    It is asked for each new connection: a server that comes back at another port is found again. Of its answer only the
-    port is believed, not that the program is at another host. `tls` is of the program's connection; rpcbind itself is
-    asked in plaintext. Raises `ValueError` of TLS over UDP.
+    It is asked for each new connection: a server that comes back at another port is found again (by UDP, by the call
+    after one that has timed out). Of its answer only the port is believed, not that the program is at another host.
+    `tls` is of the program's connection; rpcbind itself is asked in plaintext. Raises `ValueError` of TLS over UDP.
     """
     if transport == "udp" and tls is not None:
         raise ValueError("TLS goes over TCP (RFC 9289, 5.1; there is no DTLS here)")

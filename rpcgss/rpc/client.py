@@ -234,6 +234,7 @@ class Client:
     ) -> R:
         lane: _Lane | None = None
         conversation: Conversation | None = None
+        began = trio.current_time()
         with trio.move_on_after(seconds) as limit:
             # An uncontended trio.Semaphore.acquire would give way to other tasks for nothing.
             try:
@@ -268,6 +269,8 @@ class Client:
         connector = self._connector if lane is None else lane.connector
         excuse = connector.trouble if connector.link is None else connector.link.complaint
         text = f"no reply within {seconds:g} s{f': {excuse}' if excuse else ''}"
+        if connector.link is not None and conversation is not None:
+            connector.link.doubt(began)
         raise conversation.timed_out(text) if conversation else CallTimedOut(f"{procedure.name}: {text}")
 
     def _lane(self, user: ClientFlavor | None) -> "_Lane":

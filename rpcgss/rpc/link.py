@@ -36,6 +36,8 @@ CONNECT_SECONDS: Final = 20.0
 """How long one try to connect may take; a peer that accepts and then says nothing must not end all trying."""
 STABLE_SECONDS: Final = 1.0
 """A connection that lasted for less is not made again at once, whatever came on it."""
+DOUBT_SECONDS: Final = 5.0
+"""Of silence under a call, after which a server that is called by datagrams may be somewhere else by now."""
 
 _log = QuietLog(logging.getLogger(__name__))
 
@@ -201,8 +203,17 @@ class ChannelLink(Link):
                 return mail
             self._counters.retransmissions += 1
 
-    def serves_others(self, flavor: ClientFlavor) -> bool:
+    def serves_others(self, flavor: ClientFlavor | None) -> bool:
         return self._calls.others_wait(flavor, self.serial)
+
+    def doubt(self, began: float) -> None:
+        """A call has timed out that began then. Over an unreliable transport, nothing else shows that a server has
+        moved: if nothing has come from it since, and it has had some time, the next call asks anew where it is. Others
+        that wait here for something go on."""
+        silent = self.last_received <= began <= trio.current_time() - DOUBT_SECONDS
+        if silent and self.alive and not self.reliable and not self.serves_others(None):
+            self.trouble = self.complaint or f"{self.peer} does not answer"
+            self.abandon()
 
     def abandon(self) -> None:
         self.trouble = self.trouble or "given up"

@@ -21,12 +21,14 @@ from rpcgss.rpc import (
     open_client,
 )
 from rpcgss.rpc.flavors import Link, Transmission
+from rpcgss.rpc.messages import AcceptedReply, CallHeader
 from rpcgss.rpc.peers import Peers
 from rpcgss.rpc.places import Places
 from tests.rpc.networks import STORM, ServerEnd, Weather, datagram_network
 from tests.rpc.program import ECHO, HOLD, NULL, Program
 from tests.rpc.test_server import call_record
 from transport import MAX_DATAGRAM, Sender
+from xdr import Buffer
 
 
 def make_server(*, max_calls: int = 1024, max_calls_per_connection: int = 128) -> tuple[Server, Program]:
@@ -253,13 +255,87 @@ async def test_denials_of_what_was_sent_before(autojump_clock: trio.testing.Mock
     assert len(calls) == 3
 
 
-async def test_peers_are_forgotten_and_made_anew(autojump_clock: trio.testing.MockClock) -> None:
+async def test_peers_are_forgotten_and_are_who_they_were(autojump_clock: trio.testing.MockClock) -> None:
+    """A flood of forged senders must not end what others have begun, security contexts in the making above all."""
     async with datagram_network() as net:
-        peers = Peers(ServerEnd(net), Places(8, 8), iter(range(1000)), limit=3)
-        first, others = Sender(("first", 1), b""), [Sender((f"{number}", 1), b"") for number in range(5)]
-        assert peers.find(first).connection.serial == 0
-        for sender in others:
-            peers.find(sender)
-            assert peers.find(first).connection.serial == 0
-            assert len(peers) <= 3
-        assert peers.find(others[0]).connection.serial == 6
+        peers = Peers(ServerEnd(net), Places(8, 8), limit=3)
+        senders = [
+            Sender((f"{number}", port), local) for number in range(5) for port in (1, 2) for local in (b"", b"x")
+        ]
+        known = [peers.find(sender) for sender in senders]
+        assert len(peers) == 3
+        assert peers.find(senders[-1]) is known[-1]
+        serials = [peer.connection.serial for peer in known]
+        assert len({*serials}) == len(senders)
+        assert min(serials) >= 1 << 63
+        assert [peers.find(sender).connection.serial for sender in senders] == serials
+        assert peers.find(senders[0]) is not known[0]
+
+
+async def test_a_transmission_that_comes_too_late_is_finished(autojump_clock: trio.testing.MockClock) -> None:
+    """It may hold a number of a window, which would be lost to all further calls."""
+    unfinished = 0
+
+    class Slow(AuthNone):
+        async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+            nonlocal unfinished
+            await trio.sleep(6)  # as for a place in the window, or a new context
+            made = await super().transmit(header, arguments, link)
+            unfinished += 1
+            return Counted(made)
+
+    class Counted(Transmission):
+        def __init__(self, made: Transmission) -> None:
+            self.chunks = made.chunks
+            self.made = made
+            self.ended = False
+
+        async def open(self, reply: AcceptedReply) -> Buffer:
+            return await self.made.open(reply)
+
+        def finished(self) -> None:
+            nonlocal unfinished
+            unfinished -= not self.ended
+            self.ended = True
+
+    async with (
+        datagram_network() as net,
+        open_client(net.connect, Slow(), non_idempotent=[ECHO], replies_kept=10) as client,
+    ):
+        with pytest.raises(OutcomeUnknown):
+            await client.call(ECHO, b"")
+    assert client.counters.transmissions == 1
+    assert client.counters.retransmissions == 1
+    assert unfinished == 0
+
+
+async def test_a_server_that_has_moved(autojump_clock: trio.testing.MockClock) -> None:
+    """After a call for whose whole time nothing came, the next one asks anew where the server is, unless others still
+    wait for what they sent there."""
+    async with (
+        datagram_network() as net,
+        open_client(net.connect, AuthNone(), timeout=100) as client,
+    ):
+
+        async def hopeless(timeout: float) -> None:
+            with pytest.raises(CallTimedOut):
+                await client.call(NULL, None, timeout=timeout)
+            assert client.counters.connections_lost == (timeout == 20)
+
+        async with trio.open_nursery() as nursery:
+            for timeout in (10, 20):
+                nursery.start_soon(hopeless, timeout)
+        server, program = make_server()
+        net.start(server)
+        await client.call(NULL, None)
+        assert client.counters.connections == 2
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.call, HOLD, b"slow")
+            with pytest.raises(CallTimedOut):
+                await client.call(HOLD, b"too slow", timeout=50)
+            with pytest.raises(CallTimedOut):
+                await client.call(NULL, None, timeout=0)
+            program.gate.set()
+        assert client.outstanding == 0
+    assert client.counters.connections == 2
+    assert client.counters.connections_lost == 1

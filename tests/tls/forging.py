@@ -13,8 +13,8 @@ REQUESTED = b"\1"
 
 
 class Forger:
-    """Goes on with a session that began with TLS_AES_256_GCM_SHA384, in the stead of one `end` that has sent no data yet
-    (RFC 8446, 5.2 and 7.2). `keys` is the file to which that end's context wrote its secrets."""
+    """Goes on with a session that began with TLS_AES_256_GCM_SHA384, in the stead of one `end` that has sent no data
+    yet (RFC 8446, 5.2 and 7.2). `keys` is the file to which that end's context wrote its secrets."""
 
     def __init__(self, keys: Path, end: str) -> None:
         lines = (line.split() for line in keys.read_text().splitlines())
