@@ -1,6 +1,10 @@
 """An SQLite file that is nobody else's: for its owner alone, of one kind and version, for threads and forked children.
 
 SQLite's own files beside it get its mode.
+
+SQLite must not be carried across a fork: what it knows of the locks that its process has would go with it, so that a
+child that opens the file anew would take none, and its parent, closing the file, would remove the log that the child
+writes to. So files are closed before a fork, and opened again by whoever uses them next.
 """
 
 import os
@@ -8,6 +12,7 @@ import sqlite3
 import stat
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -48,7 +53,8 @@ class PrivateDatabase:
         self._kind: Final = kind
         self._lock: Final = threading.Lock()
         self._database: sqlite3.Connection | None = None
-        self._process = 0
+        self._file = (0, 0)  # device and inode of what is open
+        _databases.add(self)
         with self._lock:
             self._open()
 
@@ -63,7 +69,8 @@ class PrivateDatabase:
                 database.execute("COMMIT")
             except BaseException as error:
                 if database.in_transaction:
-                    database.execute("ROLLBACK")
+                    with suppress(sqlite3.Error):
+                        database.execute("ROLLBACK")
                 if isinstance(error, sqlite3.Error | UnicodeError):  # names are octets of strangers
                     raise self._kind.error(f"{self._kind.name} {self.path}: {error}") from error
                 raise
@@ -71,13 +78,17 @@ class PrivateDatabase:
     def close(self) -> None:
         """Close the file. Idempotent; it is opened again when it is used."""
         with self._lock:
-            if self._database is not None and self._process == os.getpid():
-                self._database.close()
-            self._database = None
+            self._close()
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+        self._database = None
 
     def _open(self) -> sqlite3.Connection:
-        """The connection of this process: SQLite's must not be carried across a fork."""
-        if self._database is not None and self._process == os.getpid():
+        """The connection of this process."""
+        if self._database is not None:
+            self._demand_present()
             return self._database
         kind = self._kind
         self._make_private()
@@ -91,8 +102,18 @@ class PrivateDatabase:
         except (sqlite3.Error, kind.error) as error:
             database.close()
             raise kind.error(f"{self.path} is no {kind.name} that can be used: {error}") from error
-        self._database, self._process = database, os.getpid()
+        self._database = database
         return database
+
+    def _demand_present(self) -> None:
+        """SQLite goes on with a file that has been removed, while others make a new one. Both would be believed."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            found = None
+        if found is None or (found.st_dev, found.st_ino) != self._file:
+            self._close()
+            raise self._kind.error(f"{self._kind.name} {self.path} was removed or replaced while it was open")
 
     def _make_private(self) -> None:
         """Create the file for its owner alone before SQLite would, or see that it is so. One that is there is not
@@ -108,6 +129,7 @@ class PrivateDatabase:
             raise self._kind.error(f"{name} {self.path} is not a regular file")
         if found.st_mode & 0o077 or found.st_uid != os.geteuid():
             raise self._kind.error(f"{name} {self.path} may be used by others: it must be yours alone, mode 0600")
+        self._file = found.st_dev, found.st_ino
 
     def _prepare(self, database: sqlite3.Connection) -> None:
         """Make the tables in a new file; recognise an old one."""
@@ -144,3 +166,23 @@ def _set(database: sqlite3.Connection, setting: str) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+_databases: Final[weakref.WeakSet[PrivateDatabase]] = weakref.WeakSet()
+_held: Final[list[PrivateDatabase]] = []  # while this process forks
+
+
+def _before_fork() -> None:
+    """No transaction goes on, and nothing is open."""
+    for database in tuple(_databases):
+        database._lock.acquire()
+        database._close()
+        _held.append(database)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop()._lock.release()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork)

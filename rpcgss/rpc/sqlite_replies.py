@@ -104,13 +104,16 @@ class SqliteReplyCache(ReplyCache):
     # In the worker's threads
 
     def _recover(self, now: float) -> None:
-        """Settle what dead workers have left."""
+        """Settle what dead workers have left, and what was kept before the machine's clock began anew: by how much is
+        not known, so it is kept for the whole time once more, and no longer."""
+        last = now + self.limits.seconds
         with self._database.transaction() as database:
+            database.execute("UPDATE replies SET expiry = ? WHERE expiry > ?", (last, last))
             dead = set(self._workers.dead())
             claimed = database.execute("SELECT DISTINCT worker FROM replies WHERE worker IS NOT NULL").fetchall()
             for (worker,) in claimed:
                 if worker in dead or not self._workers.alive(worker):
-                    database.execute(f"{_BREAK_OFF} WHERE worker = ?", (now + self.limits.seconds, worker))
+                    database.execute(f"{_BREAK_OFF} WHERE worker = ?", (last, worker))
 
     def _claim_now(self, key: CallKey, now: float) -> Outcome | Fate:
         with self._database.transaction() as database:
@@ -135,10 +138,9 @@ class SqliteReplyCache(ReplyCache):
                 database.execute("DELETE FROM replies WHERE digest = ?", (key.digest,))
                 return
             results = None if fate is Fate.FAULT else fate
-            database.execute(
-                "UPDATE replies SET worker = NULL, results = ?, octets = ?, expiry = ? WHERE digest = ?",
-                (results, ENTRY_OCTETS + len(results or b""), now + self.limits.seconds, key.digest),
-            )
+            settled = results, ENTRY_OCTETS + len(results or b""), now + self.limits.seconds
+            if not database.execute(_SETTLE, (*settled, key.digest)).rowcount:  # somebody has put in a new file
+                database.execute(_INSERT, (key.digest, key.share, None, *settled))
             database.execute("DELETE FROM replies WHERE worker IS NULL AND expiry <= ?", (now,))
             while _total(database) > self.limits.octets and database.execute(_EVICT).rowcount:
                 self.counters.evicted += 1
@@ -160,10 +162,15 @@ def _total(database: sqlite3.Connection) -> int:
 
 _INSERT: Final = "INSERT INTO replies (digest, share, worker, results, octets, expiry) VALUES (?, ?, ?, ?, ?, ?)"
 _BREAK_OFF: Final = f"UPDATE replies SET worker = NULL, results = NULL, octets = {ENTRY_OCTETS}, expiry = ?"
+_SETTLE: Final = "UPDATE replies SET worker = NULL, results = ?, octets = ?, expiry = ? WHERE digest = ?"
 _EVICT: Final = """
 DELETE FROM replies WHERE rowid = (
-    SELECT rowid FROM replies WHERE worker IS NULL AND share = (SELECT share FROM shares ORDER BY octets DESC LIMIT 1)
-    ORDER BY expiry LIMIT 1
+    SELECT rowid FROM replies WHERE worker IS NULL AND share = (
+        -- The largest that is not made of calls under way alone.
+        SELECT share FROM shares
+        WHERE EXISTS (SELECT 1 FROM replies WHERE worker IS NULL AND share = shares.share)
+        ORDER BY octets DESC LIMIT 1
+    ) ORDER BY expiry LIMIT 1
 )
 """
 _SCHEMA: Final = """

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -186,6 +187,84 @@ async def test_a_reply_that_cannot_be_kept_leaves_all_the_same(
     database.close()
     with pytest.raises(ServerFault):
         await cache.run(KEY, never)
+
+
+async def test_a_machine_that_was_started_again(open_file: OpenFile) -> None:
+    """Its clock is far behind what the file says: nothing is kept for ever, and nothing new makes room for it."""
+    limits = ReplyLimits(octets=4 * ENTRY_OCTETS, results=100)
+    before = open_file(limits, clock=lambda: 1e6)
+    for number in range(4):
+        await before.run(CallKey(b"share", b"old %d" % number), nothing)
+    before.close()
+    now = 10.0
+    after = open_file(limits, clock=lambda: now)
+    assert await after.run(CallKey(b"share", b"old 0"), never) == b""
+    now += 1
+    await after.run(CallKey(b"share", b"new"), nothing)
+    assert await after.run(CallKey(b"share", b"new"), never) == b""
+    now += limits.seconds
+    assert await after.run(CallKey(b"share", b"old 3"), execute) == b"result"
+
+
+async def nothing() -> bytes:
+    return b""
+
+
+async def test_calls_under_way_keep_nobody_from_making_room(
+    open_file: OpenFile, autojump_clock: trio.testing.MockClock
+) -> None:
+    limits = ReplyLimits(octets=6 * ENTRY_OCTETS, results=100)
+    cache = open_file(limits)
+    async with trio.open_nursery() as nursery:
+        for number in range(4):
+            nursery.start_soon(cache.run, CallKey(b"busy", b"%d" % number), trio.sleep_forever)
+        await trio.testing.wait_all_tasks_blocked()
+        for number in range(20):
+            await cache.run(CallKey(b"share %d" % number, b"call %d" % number), nothing)
+        nursery.cancel_scope.cancel()
+        assert cache.octets <= limits.octets
+
+
+async def test_a_file_that_somebody_removed(open_file: OpenFile, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is not taken for the one that others make in its place. Then all use the new one."""
+    cache = open_file()
+    assert await cache.run(KEY, execute) == b"result"
+
+    async def removing() -> bytes:
+        for file in path.parent.glob("replies*"):
+            file.unlink()
+        return b"result"
+
+    assert await cache.run(CallKey(b"share", b"another"), removing) == b"result"
+    assert "was removed" in caplog.text
+    assert await cache.run(KEY, execute) == b"result"
+    assert await open_file().run(KEY, never) == b"result"
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_carries_no_open_file(path: Path) -> None:
+    """The parent closes it while the child uses it: its log must not go away under the child."""
+    cache = SqliteReplyCache(path)
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            trio.run(cache.run, CallKey(b"share", b"first"), execute)
+            theirs.sendall(b"1")
+            theirs.recv(1)
+            trio.run(cache.run, KEY, execute)
+            status = 0
+        finally:
+            os._exit(status)
+    with ours, theirs:
+        assert ours.recv(1)
+        cache.close()
+        ours.sendall(b"2")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    again = SqliteReplyCache(path)
+    assert trio.run(again.run, KEY, never) == b"result"
+    again.close()
 
 
 async def test_the_files_are_private(open_file: OpenFile, path: Path) -> None:
