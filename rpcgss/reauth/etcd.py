@@ -6,8 +6,9 @@ its backups or its traffic holds nothing:
     "rpcgss sealed keyring 1\\n" || nonce (12 octets) || AES-256-GCM(serial (8 octets, big-endian) || document)
 
 with the first line and the name of the etcd key as associated data; `keyset` says what the document is. The serial
-grows with each change: who can write to etcd, but does not hold the sealing key, can delete the keyring or bring an old
-one back, and a running server takes neither. (A server that starts then believes the old one, unless it has a copy.)
+begins with the time (seconds since 1970) and grows with each change: who can write to etcd, but does not hold the
+sealing key, can delete the keyring or bring an old one back, and a running server takes neither. (A server that starts
+then believes the old one, unless it has a copy of a newer one.)
 
 How it works: a thread reads the value, then watches it through etcd's JSON gateway (v3) and reads it again whenever it
 changed, was silent for a while, or the connection broke. While etcd is away, the last keys stay in use; `problem` and
@@ -40,6 +41,7 @@ MAX_SEALED: Final = MAX_DOCUMENT + 256
 
 FIRST_RETRY: Final = 0.5
 LONGEST_RETRY: Final = 15.0
+RESTORE: Final = "rotate it by a URL with copy=FILE, on a host that has a copy, and find out who has changed it"
 CHANGES: Final = 8
 """How often a change is tried anew because another one came first."""
 
@@ -51,9 +53,11 @@ _log = QuietLog(logging.getLogger(__name__))
 class EtcdKeyring(KeyKeeper):
     """The keyring `name` in etcd, sealed under the key in the file `sealing_key`.
 
-    copy    -- a file that keeps the last keyring, still sealed, so that a server starts while etcd is away
+    copy    -- a file that keeps the last keyring, still sealed, so that a server starts while etcd is away, and takes
+               none that is older
     problem -- why the present keys may be old, or None
-    events  -- called, from a thread of the keyring's, whenever the keys or the problem have changed
+    events  -- called, from a thread of the keyring's, whenever the keys or the problem have changed; what they raise is
+               logged
 
     Raises KeyringError if there is no such keyring, it does not open, or etcd (and a copy) cannot be had: a server must
     not start then. Call `close` when done.
@@ -79,6 +83,7 @@ class EtcdKeyring(KeyKeeper):
         self._closing = threading.Event()
         self._taking = threading.Lock()
         self._serial = 0
+        self._process = os.getpid()
         try:
             self._present = self._first()
         except BaseException:
@@ -101,7 +106,8 @@ class EtcdKeyring(KeyKeeper):
         """Put a new keyring with one fresh key there. Raises KeyringError if there is one already."""
         where = f"keyring {name!r} in etcd"
         keys = first_keys(scope, longest_life, wall_clock).check(where)
-        sealed = _Seal(Path(sealing_key), name).close(1, keys)
+        # Above those of one that was there before: servers that know it take this one.
+        sealed = _Seal(Path(sealing_key), name).close(int(wall_clock()), keys)
         gateway = Gateway(etcd, name)
         try:
             if not gateway.replace(0, sealed):
@@ -115,7 +121,8 @@ class EtcdKeyring(KeyKeeper):
     def keys(self) -> KeySet:
         """The present keys. Never waits for etcd."""
         if self._process != os.getpid():  # a forked child: threads, locks and connections are its parent's
-            self._gateway = Gateway(self._etcd, self._etcd_key)
+            self._process = os.getpid()
+            self._gateway = self._gateway.another()
             self._closing = threading.Event()
             self._taking = threading.Lock()
             self._begin_to_follow()
@@ -123,6 +130,8 @@ class EtcdKeyring(KeyKeeper):
 
     def close(self) -> None:
         """Follow no more; the keys stay as they are. Idempotent."""
+        if self._process != os.getpid():
+            return  # all of it is our parent's
         self._closing.set()
         self._gateway.interrupt()
         self._follower.join(ANSWER_SECONDS)
@@ -135,32 +144,49 @@ class EtcdKeyring(KeyKeeper):
             if stored.octets is None:
                 raise KeyringError(f"{self.name} is gone: create it again (rpcgss keys new)")
             serial, old = self._seal.open(stored.octets)
+            with self._taking:
+                if serial <= self._serial:  # an older one would bring back what has been revoked since
+                    serial, old = self._serial, self._present
             changed = change(old).check(self.name)
-            # Beyond what this process has seen, too: its fellows have, and would not take an older one.
-            sealed = self._seal.close(max(serial, self._serial) + 1, changed)
+            sealed = self._seal.close(serial + 1, changed)
             if self._gateway.replace(stored.mod_revision, sealed):
                 self._take(self._gateway.read())
                 return changed
         raise KeyringError(f"{self.name} is being changed by many others: try again")
 
     def _first(self) -> KeySet:
+        copied = self._from_copy()
         try:
             stored = self._gateway.read()
         except KeyringError as error:
-            if self._copy is None or not self._copy.exists():
+            if copied is None:
                 raise
-            octets = read_private(self._copy, "copy of a keyring", MAX_SEALED, missing="start while etcd is there")
-            self._serial, keys = self._seal.open(octets)
             self._trouble(f"{error}; taking the copy at {self._copy}")
+            self._serial, keys = copied
             return keys
         if stored.octets is None:
             raise KeyringError(f"there is no {self.name}: create it first (rpcgss keys new)")
         self._serial, keys = self._seal.open(stored.octets)
-        self._keep_copy(stored.octets)
+        if copied is not None and copied[0] > self._serial:
+            self._trouble(f"{self.name} is older than the copy at {self._copy}: {RESTORE}")
+            self._serial, keys = copied
+        else:
+            self._keep_copy(stored.octets)
         return keys
 
+    def _from_copy(self) -> tuple[int, KeySet] | None:
+        """Serial and keys of the copy, if there is one that can be used."""
+        if self._copy is None or not self._copy.exists():
+            return None
+        try:
+            return self._seal.open(
+                read_private(self._copy, "copy of a keyring", MAX_SEALED, missing="start while etcd is there")
+            )
+        except KeyringError as error:
+            _log.warning("copy at %s: %s", self._copy, error, event="keyring.unreadable")
+            return None
+
     def _begin_to_follow(self) -> None:
-        self._process = os.getpid()
         self._follower = threading.Thread(target=self._follow, name=self.name, daemon=True)
         self._follower.start()
 
@@ -172,10 +198,11 @@ class EtcdKeyring(KeyKeeper):
                 self._take(stored)
                 self._gateway.wait_for_change(stored.revision)
                 failures = 0
-            except KeyringError as error:
+            except Exception as error:  # a thread that ended would leave revoked keys in use without a word
                 if self._closing.is_set():
                     return
-                self._trouble(str(error))
+                known = isinstance(error, KeyringError)
+                self._trouble(str(error) if known else f"{self.name} cannot be followed: {type(error).__name__}")
                 failures += 1
                 longest = min(FIRST_RETRY * 2.0 ** min(failures, 16), LONGEST_RETRY)
                 self._closing.wait(longest * (0.5 + secrets.randbelow(1000) / 2000))
@@ -191,11 +218,13 @@ class EtcdKeyring(KeyKeeper):
             self._trouble(str(error))
             return
         with self._taking:
-            older, newer = serial < self._serial, serial > self._serial
+            # The same serial, and another keyring: made from an older one by somebody who did not know this one.
+            older = serial < self._serial or (serial == self._serial and keys != self._present)
+            newer = serial > self._serial
             if newer:
                 self._serial, self._present = serial, keys
         if older:
-            self._trouble(f"{self.name} is older than the one seen before; rotate it, or start all servers anew")
+            self._trouble(f"{self.name} is older than the one seen before: {RESTORE}")
             return
         solved, self.problem = self.problem is not None, None
         if newer:
@@ -213,8 +242,11 @@ class EtcdKeyring(KeyKeeper):
             self._tell()
 
     def _tell(self) -> None:
-        for event in self.events:
-            event()
+        for event in tuple(self.events):
+            try:
+                event()
+            except Exception:
+                _log.exception("an event of %s failed", self.name, event="observer.failed")
 
     def _keep_copy(self, octets: bytes) -> None:
         if self._copy is not None:

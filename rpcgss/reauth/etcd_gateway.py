@@ -48,20 +48,33 @@ class Stored:
 class Gateway:
     """One key of etcd through its JSON gateway. All of it raises KeyringError, in words of etcd's where it has some."""
 
-    def __init__(self, etcd: Etcd, name: str) -> None:
+    def __init__(self, etcd: Etcd, name: str, tls: ssl.SSLContext | None = None) -> None:
+        if any("@" in url for url in etcd.endpoints):
+            raise KeyringError("no user or password in an endpoint of etcd, where logs show it: give them apart")
         if not etcd.endpoints or not all(url.startswith(("https://", "http://")) for url in etcd.endpoints):
             raise KeyringError(f"endpoints of etcd are like https://host:2379, not {list(etcd.endpoints)!r}")
-        if etcd.user is not None and not all(map(_keeps_secrets, etcd.endpoints)):
+        try:
+            urls = [httpx.URL(url) for url in etcd.endpoints]
+        except httpx.InvalidURL as error:
+            raise KeyringError(f"an endpoint of etcd makes no sense: {error}") from error
+        if etcd.user is not None and not all(map(_keeps_secrets, urls)):
             raise KeyringError("a password for etcd goes over https, or to this machine alone")
         if not name:
             raise KeyringError("a keyring in etcd needs a name")
         self._etcd: Final = etcd
+        self._name: Final = name
+        self._tls: Final = tls or _tls(etcd)
         self._key: Final = _base64(name.encode())
         self._token: str | None = None
         self._turn = 0
         self._watched: httpx.Response | None = None
         self._interrupted = False
-        self._client: Final = _client(etcd)
+        # No proxy that the environment names, no redirects: keys go nowhere else.
+        self._client: Final = httpx.Client(verify=self._tls, timeout=ANSWER_SECONDS, trust_env=False)
+
+    def another(self) -> "Gateway":
+        """With connections of its own. Reads no file, which a process that gave up its rights could not."""
+        return Gateway(self._etcd, self._name, self._tls)
 
     def read(self) -> Stored:
         answer = self._ask("/v3/kv/range", {"key": self._key})
@@ -165,15 +178,14 @@ class Gateway:
         return KeyringError(f"etcd at {endpoint} cannot be reached: {str(error) or type(error).__name__}")
 
 
-def _client(etcd: Etcd) -> httpx.Client:
+def _tls(etcd: Etcd) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=etcd.ca)
         if etcd.certificate is not None:
             context.load_cert_chain(*etcd.certificate)
     except OSError as error:  # ssl.SSLError is one
         raise KeyringError(f"cannot load the certificates for etcd: {error}") from error
-    # No proxy that the environment names, no redirects: keys go nowhere else.
-    return httpx.Client(verify=context, timeout=ANSWER_SECONDS, trust_env=False)
+    return context
 
 
 def _bounded(response: httpx.Response) -> list[bytes]:
@@ -196,8 +208,7 @@ def _lines(response: httpx.Response) -> Iterator[bytes]:
         yield from filter(None, lines)
 
 
-def _keeps_secrets(endpoint: str) -> bool:
-    url = httpx.URL(endpoint)
+def _keeps_secrets(url: httpx.URL) -> bool:
     return url.scheme == "https" or url.host in ("localhost", "127.0.0.1", "::1")
 
 

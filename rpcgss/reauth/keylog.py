@@ -8,8 +8,10 @@ Nothing writes one unless the application hands it in, and making one warns in t
 with SUITE decimal and the rest hexadecimal.
 """
 
+import errno
 import logging
 import os
+import stat
 from pathlib import Path
 
 from rpcgss.reauth.keys import DerivedKeys
@@ -19,7 +21,8 @@ _log = QuietLog(logging.getLogger(__name__))
 
 
 class KeyLog:
-    """Appends to the file at `path`, which it makes with mode 0600. Raises OSError if that fails."""
+    """Appends to the file at `path`, which it makes with mode 0600. Raises OSError if that fails, and if there is one
+    that others may read or that belongs to somebody else."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).absolute()
@@ -44,4 +47,11 @@ class KeyLog:
             _log.warning("key log %s: %s", self.path, error.strerror, event="keylog.failed")
 
     def _open(self) -> int:
-        return os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        # Without O_NONBLOCK, a FIFO put there would hang the process.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(self.path, flags, 0o600)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_mode & 0o077 or found.st_uid != os.geteuid():
+            os.close(descriptor)
+            raise PermissionError(errno.EPERM, "it must be a file of yours alone, mode 0600", str(self.path))
+        return descriptor

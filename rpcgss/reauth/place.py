@@ -40,7 +40,10 @@ def _find(place: str) -> tuple[Callable[[], KeyKeeper], Callable[..., KeyKeeper]
     """What opens the keyring at `place`, and what creates it."""
     if "://" not in place:
         return partial(Keyring, place), partial(Keyring.create, place)
-    url = urlsplit(place)
+    try:
+        url = urlsplit(place)
+    except ValueError as error:
+        raise KeyringError(f"that is no URL of a keyring: {error}") from None
     if url.scheme not in SCHEMES:
         raise KeyringError(f"a keyring is in a file, or at a URL that begins with {SCHEMES[0]}://, not {url.scheme}://")
     user, _, hosts = url.netloc.rpartition("@")

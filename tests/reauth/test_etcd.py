@@ -14,6 +14,7 @@ import trustme
 
 from rpcgss.reauth.errors import KeyringError
 from rpcgss.reauth.etcd import MAGIC, Etcd, EtcdKeyring, create_sealing_key
+from rpcgss.reauth.etcd_gateway import Stored
 from rpcgss.reauth.keyset import KeySet
 from tests.reauth.etcd import Member, running
 
@@ -169,7 +170,7 @@ def test_rubbish(ring: EtcdKeyring, member: Member, octets: bytes) -> None:
 
 def test_an_old_keyring_is_not_taken(ring: EtcdKeyring, member: Member) -> None:
     """Else whoever can write to etcd could undo a revocation, or bring a stolen key back."""
-    old = stored(member)
+    old, (stolen,) = stored(member), ring.keys().keys
     ring.rotate(forget_old=True)
     present = ring.keys()
     store(member, old)
@@ -178,6 +179,101 @@ def test_an_old_keyring_is_not_taken(ring: EtcdKeyring, member: Member) -> None:
     fresh = ring.rotate()  # goes beyond what was seen, so that all take it
     assert ring.problem is None
     assert fresh in ring.keys().keys
+    assert stolen not in ring.keys().keys
+
+
+def test_an_old_keyring_that_was_changed_is_noticed(
+    ring: EtcdKeyring, member: Member, sealing_key: Path, opened: Callable[[EtcdKeyring], EtcdKeyring]
+) -> None:
+    """By somebody who had not seen the newer one."""
+    old = stored(member)
+    moment = ring.revoke()
+    store(member, old)
+    stranger = opened(EtcdKeyring(Etcd([member.url]), NAME, sealing_key))
+    stranger.rotate()
+    until(ring, lambda: "copy=FILE" in (ring.problem or "") and stored(member) != old)
+    ring.revoke(0)
+    until(stranger, lambda: stranger.keys() == ring.keys())
+    assert stranger.keys().revoked_before == moment
+
+
+def test_an_old_keyring_is_not_taken_at_the_start_either(
+    member: Member, sealing_key: Path, tmp_path: Path, opened: Callable[[EtcdKeyring], EtcdKeyring]
+) -> None:
+    """A server that was there when something was revoked has it in its copy."""
+    copy = tmp_path / "copy"
+    ring = EtcdKeyring.create(Etcd([member.url]), NAME, sealing_key, copy=copy)
+    old = stored(member)
+    ring.rotate(forget_old=True)
+    moment = ring.revoke()
+    ring.close()
+    store(member, old)
+    again = opened(EtcdKeyring(Etcd([member.url]), NAME, sealing_key, copy=copy))
+    assert again.keys() == ring.keys()
+    until(again, lambda: "older than" in (again.problem or ""))
+    assert copy.read_bytes() != old
+    again.rotate()
+    until(again, lambda: again.problem is None)
+    stranger = opened(EtcdKeyring(Etcd([member.url]), NAME, sealing_key))
+    assert stranger.keys() == again.keys()
+    assert stranger.keys().revoked_before == moment
+
+
+def test_a_keyring_that_was_made_anew_is_newer(
+    member: Member, sealing_key: Path, tmp_path: Path, opened: Callable[[EtcdKeyring], EtcdKeyring]
+) -> None:
+    etcd, copy = Etcd([member.url]), tmp_path / "copy"
+    ring = opened(EtcdKeyring.create(etcd, NAME, sealing_key, copy=copy, wall_clock=lambda: 1000.0))
+    ring.rotate()
+    remove(member)
+    made = opened(EtcdKeyring.create(etcd, NAME, sealing_key, copy=copy))
+    until(ring, lambda: ring.keys() == made.keys())
+
+
+def test_a_copy_that_is_damaged_is_replaced(
+    ring: EtcdKeyring,
+    member: Member,
+    sealing_key: Path,
+    tmp_path: Path,
+    opened: Callable[[EtcdKeyring], EtcdKeyring],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    copy = tmp_path / "copy"
+    copy.write_bytes(b"rubbish")
+    copy.chmod(0o600)
+    assert opened(EtcdKeyring(Etcd([member.url]), NAME, sealing_key, copy=copy)).keys() == ring.keys()
+    assert "no sealed keyring" in caplog.text
+    assert copy.read_bytes() == stored(member)
+
+
+def test_an_event_that_fails_does_not_end_the_following(
+    ring: EtcdKeyring, member: Member, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("mine")
+
+    good = stored(member)
+    ring.events.append(fail)
+    store(member, b"rubbish")
+    until(ring, lambda: ring.problem is not None)
+    store(member, good)
+    until(ring, lambda: ring.problem is None)
+    assert "an event of" in caplog.text
+
+
+def test_whatever_goes_wrong_it_is_followed_on(
+    ring: EtcdKeyring, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = ring._gateway.read
+
+    def fail() -> Stored:
+        monkeypatch.setattr(ring._gateway, "read", read)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(ring._gateway, "read", fail)
+    store(member, stored(member))  # wakes it
+    until(ring, lambda: "ZeroDivisionError" in (ring.problem or ""))
+    until(ring, lambda: ring.problem is None)
 
 
 def test_deleted(ring: EtcdKeyring, member: Member) -> None:
@@ -341,10 +437,13 @@ def test_a_password_never_goes_in_the_clear(sealing_key: Path) -> None:
         EtcdKeyring(Etcd(["http://etcd.example:2379"], user="nfs", password="s3cret"), NAME, sealing_key)
 
 
-@pytest.mark.parametrize("endpoints", [[], ["etcd.example:2379"], ["ftp://etcd.example"]])
+@pytest.mark.parametrize(
+    "endpoints", [[], ["etcd.example:2379"], ["ftp://etcd.example"], ["http://host:99999x"], ["http://u:s3cret@[::"]]
+)
 def test_endpoints_that_make_no_sense(endpoints: list[str], sealing_key: Path) -> None:
-    with pytest.raises(KeyringError, match="endpoints"):
+    with pytest.raises(KeyringError, match="endpoint") as raised:
         EtcdKeyring(Etcd(endpoints), NAME, sealing_key)
+    assert "s3cret" not in str(raised.value)
 
 
 class TestSealingKey:

@@ -34,6 +34,25 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     assert not (tmp_path / "elsewhere").exists()
 
 
+def test_a_file_that_others_may_read_is_not_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "keys"
+    path.touch(0o644)
+    with pytest.raises(PermissionError, match="0600"):
+        KeyLog(path)
+    path.chmod(0o600)
+    log = KeyLog(path)
+    path.chmod(0o640)
+    log.note(b"\xab", 1, KEYS)
+    assert not path.read_bytes()
+    assert "0600" in caplog.text
+
+
+def test_a_pipe_hangs_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "keys", 0o600)
+    with pytest.raises(OSError, match="keys"):
+        KeyLog(tmp_path / "keys")
+
+
 def test_what_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     log = KeyLog(tmp_path / "keys")
     (tmp_path / "keys").unlink()
