@@ -17,8 +17,9 @@ class MessageProtection(ABC):
     parallel: ClassVar[bool] = False
     """Whether several threads may be inside at once. False: at most one at a time, the caller sees to it."""
 
-    inline_limit: ClassVar[int] = 16 * 1024
-    """Messages up to so many octets are quick enough to be done in the event loop itself."""
+    inline_limit: ClassVar[int] = 72 * 1024
+    """Messages up to so many octets are done in the event loop itself. The way to a thread and back costs 0.1 ms of
+    processor time, and this is where it begins to be little beside the work: Kerberos takes 0.6 ms for 64 KiB."""
 
     @property
     def exhausted(self) -> bool:
