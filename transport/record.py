@@ -37,17 +37,23 @@ class RecordReader:
         self.max_fragments: Final = max_fragments
         self.expected = 0
         self._incoming = bytearray()
+        self._pieces: list[bytes] = []  # of a large fragment that is coming
+        self._missing = 0  # octets of it; negative: so many have come that are not its own
         self._earlier: list[bytes] = []  # fragments of the record that is coming, without the one that is coming
         self._earlier_octets = 0
 
     @property
     def mid_record(self) -> bool:
         """Whether some of a record has come and the rest has not (ask after `next_record` gave None)."""
-        return bool(self._incoming or self._earlier)
+        return bool(self._incoming or self._earlier or self._pieces)
 
     def receive_data(self, data: Buffer) -> None:
         """Take octets as they came from the peer, cut anywhere."""
-        self._incoming += data
+        if self._missing > 0:
+            self._pieces.append(bytes(data))
+            self._missing -= len(data)
+        else:
+            self._incoming += data
 
     def next_record(self) -> bytes | None:
         """The next whole record; None: more octets are needed.
@@ -55,23 +61,48 @@ class RecordReader:
         Raises `RecordTooLarge` as soon as a header claims too much, and `TooManyFragments`; the stream cannot go on
         after either.
         """
+        if self._missing > 0:
+            return None
         while len(self._incoming) >= HEADER_OCTETS:
             header = int.from_bytes(self._incoming[:HEADER_OCTETS])
             length = header & ~_LAST
-            self._admit(length)
-            end = HEADER_OCTETS + length
-            if len(self._incoming) < end:
-                octets = self._earlier_octets + length
-                self.expected = octets if header & _LAST or octets <= UNASKED_OCTETS else self.max_record
-                return None
-            with memoryview(self._incoming) as view:
-                fragment = bytes(view[HEADER_OCTETS:end])
-            del self._incoming[:end]  # moves the start, not the octets
+            if self._pieces:
+                fragment = self._large_fragment()
+            else:
+                self._admit(length)
+                end = HEADER_OCTETS + length
+                if len(self._incoming) < end:
+                    self._expect(header, length)
+                    return None
+                with memoryview(self._incoming) as view:
+                    fragment = bytes(view[HEADER_OCTETS:end])
+                del self._incoming[:end]  # moves the start, not the octets
             if header & _LAST:
                 return self._complete(fragment)
             self._earlier.append(fragment)
             self._earlier_octets += length
         return None
+
+    def _expect(self, header: int, length: int) -> None:
+        """A fragment is coming. The pieces of a large one are joined once, when all are there."""
+        octets = self._earlier_octets + length
+        self.expected = octets if header & _LAST or octets <= UNASKED_OCTETS else self.max_record
+        if length > UNASKED_OCTETS:
+            self._missing = HEADER_OCTETS + length - len(self._incoming)
+            self._pieces.append(bytes(self._incoming[HEADER_OCTETS:]))
+            del self._incoming[HEADER_OCTETS:]
+
+    def _large_fragment(self) -> bytes:
+        """All of it has come; what came behind it is now all that is in `_incoming`."""
+        self._incoming.clear()
+        if self._missing:
+            with memoryview(self._pieces[-1]) as last:
+                self._incoming += last[self._missing :]
+            self._pieces[-1] = self._pieces[-1][: self._missing]
+        self._missing = 0
+        fragment = b"".join(self._pieces)
+        self._pieces.clear()
+        return fragment
 
     def _admit(self, length: int) -> None:
         octets = self._earlier_octets + length
