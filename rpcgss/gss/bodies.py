@@ -1,7 +1,7 @@
 """Credentials and protected bodies (RFC 2203, 5. and 5.3.2): octets in, values out.
 
-Every call brings one credential, so it is read and written by one `Struct`; gss.x says the same in XDR, and tests
-hold the two against each other.
+Every call brings one credential, so it is read and written by one `Struct`; and bodies may be large, so what is in
+them is copied no more than need be. gss.x says the same in XDR, and tests hold the two against each other.
 """
 
 from dataclasses import dataclass
@@ -10,22 +10,17 @@ from struct import error as StructError
 from typing import Final
 
 from rpcgss.gss.errors import BadBody
-from rpcgss.gss.gss_xdr import (
-    RPCSEC_GSS_CONTINUE_INIT,
-    RPCSEC_GSS_INIT,
-    RPCSEC_GSS_VERS_1,
-    rpc_gss_integ_data,
-    rpc_gss_priv_data,
-)
+from rpcgss.gss.gss_xdr import RPCSEC_GSS_CONTINUE_INIT, RPCSEC_GSS_INIT, RPCSEC_GSS_VERS_1
 from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import GssService
 from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.rpc_xdr import auth_stat
-from xdr import Buffer, DecodeError
+from xdr import Buffer
 
 _FIXED: Final = Struct(">5I")  # version, gss_proc, seq_num, service, length of the handle
 _VERSION_AND_PROC: Final = Struct(">2I")
 _WORD: Final = Struct(">I")
+_ZEROS: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +66,9 @@ def protect(protection: MessageProtection, service: GssService, seq_num: int, co
             return content
         case GssService.INTEGRITY:
             numbered = _WORD.pack(seq_num) + content
-            return rpc_gss_integ_data(numbered, protection.mic(numbered)).to_bytes()
+            return _opaques(numbered, protection.mic(numbered))
         case GssService.PRIVACY:
-            return rpc_gss_priv_data(protection.wrap(_WORD.pack(seq_num) + content)).to_bytes()
+            return _opaques(protection.wrap(_WORD.pack(seq_num) + content))
 
 
 def unprotect(protection: MessageProtection, service: GssService, seq_num: int, body: Buffer) -> Buffer:
@@ -81,18 +76,16 @@ def unprotect(protection: MessageProtection, service: GssService, seq_num: int, 
 
     Raises `BadBody`, `BadMic`, `BadWrap`; `GssError` where the mechanism fails.
     """
-    try:
-        match service:
-            case GssService.NONE:
-                return body
-            case GssService.INTEGRITY:
-                signed = rpc_gss_integ_data.from_bytes(body)
-                numbered = signed.databody_integ
-                protection.verify_mic(numbered, signed.checksum)
-            case GssService.PRIVACY:
-                numbered = protection.unwrap(rpc_gss_priv_data.from_bytes(body).databody_priv)
-    except DecodeError as error:
-        raise BadBody(f"the protected body does not parse: {error}") from error
+    numbered: Buffer
+    match service:
+        case GssService.NONE:
+            return body
+        case GssService.INTEGRITY:
+            numbered, mic = _opaques_untrusted(body, 2)
+            protection.verify_mic(numbered, mic)
+        case GssService.PRIVACY:
+            (token,) = _opaques_untrusted(body, 1)
+            numbered = protection.unwrap(token)
     view = memoryview(numbered)
     if view[:4] != _WORD.pack(seq_num):
         raise BadBody("the sequence number in the body is not the header's")
@@ -102,3 +95,34 @@ def unprotect(protection: MessageProtection, service: GssService, seq_num: int, 
 def word(number: int) -> bytes:
     """A number as RPCSEC_GSS signs it: 32 bits in network order (seq_window, seq_num of replies)."""
     return _WORD.pack(number)
+
+
+def _opaques(*values: Buffer) -> bytes:
+    """rpc_gss_integ_data or rpc_gss_priv_data."""
+    pieces: list[Buffer] = []
+    for value in values:
+        pieces += (_WORD.pack(len(value)), value, _ZEROS[len(value) & 3])
+    return b"".join(pieces)
+
+
+def _opaques_untrusted(body: Buffer, count: int) -> list[memoryview]:
+    """What `_opaques` made `body` of. Raises `BadBody`."""
+    view = memoryview(body)
+    values: list[memoryview] = []
+    position = 0
+    for _ in range(count):
+        try:
+            (length,) = _WORD.unpack_from(view, position)
+        except StructError:
+            raise BadBody("the protected body ends too early") from None
+        start = position + _WORD.size
+        end = start + length
+        position = end + (-length & 3)
+        if position > len(view):
+            raise BadBody(f"the protected body has {len(view) - start} octets of {length}")
+        if any(view[end:position]):
+            raise BadBody("the protected body is not padded by zeros")
+        values.append(view[start:end])
+    if position != len(view):
+        raise BadBody("the protected body does not end where it should")
+    return values

@@ -35,7 +35,7 @@ class MessageProtection(ABC):
         """Returns only if `mic` is the peer's MIC over `message`. Raises `BadMic`; `ContextExpired`."""
 
     @abstractmethod
-    def wrap(self, message: Buffer) -> bytes:
+    def wrap(self, message: Buffer) -> bytes | bytearray:
         """`message` encrypted, QOP 0. Raises `ProtectionUnavailable` when it would leave unencrypted; `GssError`."""
 
     @abstractmethod

@@ -57,6 +57,8 @@ class Cipher(Protocol):
 
     def encrypt(self, nonce: Buffer, data: Buffer, associated_data: Buffer | None) -> bytes: ...
 
+    def encrypt_into(self, nonce: Buffer, data: Buffer, associated_data: Buffer | None, buf: Buffer) -> int: ...
+
     def decrypt(self, nonce: Buffer, data: Buffer, associated_data: Buffer | None) -> bytes: ...
 
 
@@ -137,9 +139,15 @@ class AeadProtection(MessageProtection):
             raise BadMic("MIC and message do not belong together")
         self._count_received(len(message))
 
-    def wrap(self, message: Buffer) -> bytes:
+    def wrap(self, message: Buffer) -> bytes | bytearray:
         counter = self._take_counter(len(message))
-        return counter + _seal(self._cipher(_SEND), _WRAP_KIND + counter, message, None)
+        token = bytearray(_COUNTER_LENGTH + len(message) + _BLOCK)
+        token[:_COUNTER_LENGTH] = counter
+        try:
+            self._cipher(_SEND).encrypt_into(_WRAP_KIND + counter, message, None, memoryview(token)[_COUNTER_LENGTH:])
+        except OverflowError:
+            raise ProtectionUnavailable("the message is too long") from None
+        return token
 
     def unwrap(self, token: Buffer) -> bytes:
         if len(token) < _COUNTER_LENGTH + _BLOCK:
