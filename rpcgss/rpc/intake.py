@@ -8,8 +8,9 @@ it ends those that are in the way of others without being of use to themselves.
     half a record for `record_seconds`                     closed: a byte a minute is no call
     half a record, or a reply that waits to be taken, for
       `PRESSED_SECONDS` while others wait for memory       closed
-    nothing under way, and there is no room for another
-      connection                                           the one that has been so for longest is closed
+    there is no room for another connection                the one that has had nothing under way for longest is closed,
+                                                           or else the one with half a record, or with a reply that
+                                                           waits to be taken, for longest (`PRESSED_SECONDS` at least)
 """
 
 import logging
@@ -82,14 +83,17 @@ class Crowd:
         if not counted:
             self._reply_octets.pop(key, None)
         elif key in self._reply_octets or len(self._reply_octets) < MAX_PROCEDURES:
-            self._reply_octets[key] = counted
+            self._reply_octets[key] = min(counted, self.octets.total)  # nobody can have more
 
     async def make_room(self) -> None:
         """Close the connection that has been of no use for longest, if there is one."""
-        until = trio.current_time() - SETTLED_SECONDS
-        idle = [intake for intake in self._intakes if not intake.busy and intake.quiet_since <= until]
+        now = trio.current_time()
+        idle = [one for one in self._intakes if not one.busy and one.quiet_since <= now - SETTLED_SECONDS]
+        stuck = [one for one in self._intakes if one.stuck_since <= now - PRESSED_SECONDS]
         if idle:
-            await self.reap(min(idle, key=lambda intake: intake.quiet_since), "makes room for another connection")
+            await self.reap(min(idle, key=lambda one: one.quiet_since), "makes room for another connection")
+        elif stuck:  # a peer can look lively for ever by an octet now and then
+            await self.reap(min(stuck, key=lambda one: one.stuck_since), "too slow while others wait for a connection")
 
     async def press(self) -> None:
         """Others wait for memory: close the connections that hold some and are slow to be done with it."""
@@ -125,6 +129,7 @@ class Intake:
         self._record: bytes | None = None  # that has come and has no place yet
         self._reserved = 0  # octets, for the record that is coming or has no place yet
         self._waiting = False  # to go on reading
+        self._beginning: float | None = None  # since when
         self._last_done = trio.current_time()
 
     @property
@@ -144,7 +149,7 @@ class Intake:
     @property
     def stuck_since(self) -> float:
         """Since when the peer has been busy with a record or with a reply; infinity: it is not."""
-        reading = None if self._waiting else self._channel.record_began
+        reading = None if self._waiting else self._beginning or self._channel.record_began
         return min(since for since in (reading, self._channel.send_began, float("inf")) if since is not None)
 
     async def read(
@@ -202,8 +207,10 @@ class Intake:
         await trio.aclose_forcefully(self._channel)
 
     async def _begun(self, begin: Callable[[], Awaitable[bytes | None]]) -> bool:
+        self._beginning = trio.current_time()
         with trio.move_on_after(self._crowd.record_seconds) as limit:
             self._record = await begin()
+        self._beginning = None
         if limit.cancelled_caught:
             await self._crowd.reap(self, "it does not begin")
         return not limit.cancelled_caught
@@ -220,11 +227,9 @@ class Intake:
     async def _admit(self, record: bytes) -> int:
         """Wait until a call may begin, and take its place. Returns what is counted for it."""
         reply = self._crowd.expected_reply(record)
-        if self._reserved or self.octets.may_take(reply):
-            self.octets.charge(
-                reply
-            )  # whoever holds a whole record does not wait: none must wait with what others need
-        else:
+        if self._reserved:  # whoever holds a whole record does not wait: none must wait with what others need
+            self.octets.charge(reply)
+        elif not self.octets.take_now(reply):
             await self._wait_for_octets(reply)
         try:
             if self.places.may_take:

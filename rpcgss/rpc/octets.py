@@ -20,6 +20,7 @@ class Octets:
 
     def __init__(self, total: int) -> None:
         self.free = total
+        self.total: Final = total
         self._waiting: Final[dict[OctetShare, tuple[trio.lowlevel.Task, int]]] = {}
 
     def share(self) -> "OctetShare":
@@ -52,10 +53,16 @@ class OctetShare:
             return self.held + octets <= self._octets.free
         return not self.held or self._octets.free > 0
 
+    def take_now(self, octets: int) -> bool:
+        """Take them if there is room, and others did not come first."""
+        if not self.may_take(octets) or (octets and self._octets._waiting):
+            return False
+        self.charge(octets)
+        return True
+
     async def take(self, octets: int) -> None:
-        """Wait for room only if need be, or if others came first. Cancelled: nothing is taken."""
-        if self.may_take(octets) and not (octets and self._octets._waiting):
-            self.charge(octets)
+        """Wait for room only if need be; no more than there is in all. Cancelled: nothing is taken."""
+        if self.take_now(octets):
             return
         self._octets._waiting[self] = trio.lowlevel.current_task(), octets
         await trio.lowlevel.wait_task_rescheduled(self._abort)

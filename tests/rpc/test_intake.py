@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -119,6 +119,42 @@ async def test_a_connection_beyond_the_limit_takes_the_place_of_the_longest_idle
         for channel in channels:
             await channel.aclose()
         nursery.cancel_scope.cancel()
+
+
+async def test_peers_that_drip_and_peers_that_take_nothing_make_room_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """However lively they look, they are of no use when all places are taken."""
+    autojump_clock.autojump_threshold = 0.02  # real sockets
+
+    class Generous(Program):
+        PROCEDURES = Program.PROCEDURES | {6: GIVE}
+
+        async def GIVE(self, call: Call) -> bytes:
+            return bytes(3_900_000)
+
+    server = Server([Generous()], [AcceptNone()], max_connections=2)
+    (listener,) = await listen_tcp(0, "127.0.0.1")
+    port = listener.socket.getsockname()[1]
+
+    async def lively(channel: StreamChannel) -> None:
+        with suppress(trio.BrokenResourceError):
+            for octet in encode_record(echo_record(1000)):
+                await channel._stream.send_all(bytes([octet]))
+                await trio.sleep(0.5)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, [listener])
+        async with await open_tcp("127.0.0.1", port) as dripping, await open_tcp("127.0.0.1", port) as taking_nothing:
+            nursery.start_soon(lively, dripping)
+            await taking_nothing.send(call_record(6))
+            await trio.sleep(1)
+            async with await open_tcp("127.0.0.1", port) as one, await open_tcp("127.0.0.1", port) as other:
+                with trio.fail_after(20):
+                    assert await answered(one)
+                    assert await answered(other)
+        nursery.cancel_scope.cancel()
+    assert server.counters.reaped == 2
 
 
 async def test_where_all_are_busy_a_newcomer_waits(autojump_clock: trio.testing.MockClock) -> None:
@@ -303,10 +339,31 @@ async def test_who_waits_for_memory_is_served_in_turn_and_may_be_cancelled() -> 
         assert cancelled.cancelled_caught
         nursery.start_soon(take, "large", 60)
         await trio.testing.wait_all_tasks_blocked()
-        nursery.start_soon(take, "little", 10)  # there is room, but others came first
+        assert not octets.share().take_now(10)  # there is room, but others came first
+        nursery.start_soon(take, "little", 10)
         await trio.testing.wait_all_tasks_blocked()
         assert order == []
         holding.give_back(80)
         await trio.testing.wait_all_tasks_blocked()
     assert sorted(order) == ["large", "little"]
     assert octets.free == 30
+
+
+async def test_a_reply_larger_than_all_memory_stops_nobody(autojump_clock: trio.testing.MockClock) -> None:
+    """Calls of its procedure get all the room there is, one after the other."""
+
+    class Generous(Program):
+        PROCEDURES = Program.PROCEDURES | {6: GIVE}
+
+        async def GIVE(self, call: Call) -> bytes:
+            return bytes(700_000)
+
+    server = Server([Generous()], [AcceptNone()], max_octets=1 << 19, max_record=1 << 19)
+    async with connected(server) as one, connected(server) as other:
+        with trio.fail_after(60):
+            for _ in range(3):
+                assert await answered(one, call_record(6))
+                assert await answered(other, call_record(6))
+                assert await answered(other, echo_record(200_000))
+        await trio.testing.wait_all_tasks_blocked()
+        assert server._crowd.octets.free == 1 << 19
