@@ -196,7 +196,7 @@ MUTATIONS = (
         ),
     ),
     # Version selection
-    _one("any-version", "gss.bodies", ("if version != RPCSEC_GSS_VERS_1:", "if False:")),
+    _one("any-version", "gss.bodies", ("if version not in versions:", "if False:")),
     _one(
         "one-stat-for-wrong-versions",
         "gss.bodies",
@@ -297,13 +297,17 @@ MUTATIONS = (
     _one(
         "service-of-init",
         "gss.server",
-        ("service = GssService(credential.service)\n", "service = GssService.PRIVACY\n"),
+        ("GssService.NONE if self._in_channel else GssService(credential.service)", "GssService.PRIVACY"),
     ),
     _one("numbers-not-incremented", "gss.window", ("self._next += 1", "self._next += 0")),
     _one("numbers-without-end", "gss.window", ("return self._next > self._last", "return False")),
     _one("send-window-ignored", "gss.window", ("return self._next - oldest < self.size", "return True")),
     _one("mic-of-half-the-header", "gss.transmission", ("protection.mic(header)", "protection.mic(header[4:])")),
-    _one("header-mic-not-verified", "gss.server", ("        await self._verify_mic(call, context)\n", "")),
+    _one(
+        "header-mic-not-verified",
+        "gss.server",
+        ("            await self._verify(context, call.header, call.verifier.body)\n", "            pass\n"),
+    ),
     _one("call-verifier-of-any-flavor", "gss.server", ("if call.verifier.flavor != RPCSEC_GSS:", "if False:")),
     _one("another-qop-in-mics", "gss.mechanism", ("if qop:", "if False:")),
     _one("another-qop-in-wraps", "gss.mechanism", ("if result.qop:", "if False:")),
@@ -326,7 +330,7 @@ MUTATIONS = (
         "gss.mechanism",
         ("if not result.encrypted:\n            raise BadWrap", "if False:\n            raise BadWrap"),
     ),
-    _one("any-service", "gss.server", ("if credential.service not in _SERVICES:", "if False:")),
+    _one("any-service", "gss.server", ("if credential.service not in _SERVICES and not in_channel:", "if False:")),
     _one(
         "any-gss-proc",
         "gss.server",
@@ -374,12 +378,12 @@ MUTATIONS = (
     _one(
         "another-number-in-the-verifier",
         "gss.server",
-        ("protection.mic, word(self._seq_num))", "protection.mic, word(1 + self._seq_num))"),
+        ("(self.context.version, self._seq_num,", "(self.context.version, 1 + self._seq_num,"),
     ),
     _one(
         "reply-verifier-not-checked",
         "gss.transmission",
-        ("            await self._verify(reply)\n", "            pass\n"),
+        ("            await self._verify(reply, self._signed)\n", "            pass\n"),
     ),
     _one("null-verifier-of-a-success", "gss.transmission", ("elif success or reply", "elif reply")),
     _one(
@@ -424,8 +428,8 @@ MUTATIONS = (
         "gss.server",
         ("raise AuthRefused(CTXPROBLEM, error.text)", "raise AuthRefused(auth_stat.AUTH_BADCRED, error.text)"),
     ),
-    _one("no-refresh", "gss.client", ("if refusal.stat not in _REFRESH or", "if True or")),
-    _one("refresh-for-everything", "gss.client", ("if refusal.stat not in _REFRESH or", "if")),
+    _one("no-refresh", "gss.client", ("if refusal.stat not in _REFRESH:", "if True:")),
+    _one("refresh-for-everything", "gss.client", ("if refusal.stat not in _REFRESH:", "if False:")),
     _one(
         "denials-without-end",
         "rpc.conversation",
@@ -465,16 +469,16 @@ MUTATIONS = (
     _one(
         "no-destroy",
         "gss.client",
-        ("                            await self._destroy(context, link)\n", "                            pass\n"),
+        ("await self._controls(*self._program, link).destroy(context, self.demands.service)", "pass"),
     ),
     _one("destroy-in-any-procedure", "gss.server", ("if call.procedure != 0:", "if False:")),
     _one(
         "destroy-without-proof",
         "gss.server",
         (
-            "context = await self._verified(call, credential)\n        if context is None:\n"
+            "context = await self._verified(call, credential, connection)\n        if context is None:\n"
             "            return None\n        session",
-            "context = self._find(credential)\n        session",
+            "context = self._find(credential, connection)\n        session",
         ),
     ),
     _one(
@@ -508,8 +512,8 @@ MUTATIONS = (
         "retired-late",
         "gss.client",
         (
-            "context is not None and not context.expired(now) and not context.spent",
-            "context is not None and not context.spent",
+            "return not context.expired(now) and not context.spent",
+            "return not context.spent",
         ),
     ),
     _one(

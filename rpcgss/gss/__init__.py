@@ -1,4 +1,4 @@
-"""RPCSEC_GSS version 1 (RFC 2203), both ends, for any GSS mechanism.
+"""RPCSEC_GSS versions 1 (RFC 2203), 2 (RFC 5403) and 3 (RFC 7861), both ends, for any GSS mechanism.
 
 A context is a handle, a protection, a window, a principal and an expiry. `client.GssFlavor` makes contexts by GSS
 exchanges and sends calls under them; `server.GssServerFlavor` accepts them. Each module imports only from those before
@@ -17,6 +17,8 @@ READING_ORDER: Final = (
     "window",
     "bodies",
     "guard",
+    "channel",
+    "assertions",
     "context",
     "policy",
     "admission",
@@ -24,8 +26,10 @@ READING_ORDER: Final = (
     "extension",
     "transmission",
     "initiation",
+    "children",
     "client",
     "repeats",
     "creation",
+    "control",
     "server",
 )

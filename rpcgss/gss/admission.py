@@ -10,13 +10,37 @@ from typing import Final, TypeAlias
 
 import trio
 
+from rpcgss.gss.assertions import Label, Listed, Privilege
 from rpcgss.gss.context import Context, GssIdentity
-from rpcgss.gss.errors import PrincipalRefused
+from rpcgss.gss.errors import AssertionRefused, PrincipalRefused
 
 MapPrincipal: TypeAlias = Callable[[GssIdentity], Awaitable[object]]
 """What the application makes of a principal: whatever it likes, it is `GssIdentity.user` from then on. Raises
 `PrincipalRefused`. The identity's `service` is NONE, as there is no call yet. What blocks goes to a thread
 (`trio.to_thread.run_sync`)."""
+
+
+class AssertionPolicy:
+    """The application's word on what clients of version 3 assert (RFC 7861, 2.7.1). Override what you grant: as it
+    stands it grants nothing. What blocks goes to a thread."""
+
+    def listed(self, identity: GssIdentity) -> Listed:
+        """The formats of labels and the names of privileges that `identity` may ask about (RPCSEC_GSS_LIST). What is
+        not listed is refused without a further question."""
+        return Listed()
+
+    async def vouch(self, host: GssIdentity, user: GssIdentity) -> None:
+        """Whether `host` is a client host that may act for `user` together with him. That it is one is for the server
+        to know (RFC 7861, 2.7.1.1). Raises `AssertionRefused`."""
+        raise AssertionRefused("nobody may vouch for others here")
+
+    async def label(self, identity: GssIdentity, label: Label) -> None:
+        """Whether `identity` may act under a label of a listed format. Raises `AssertionRefused`."""
+        raise AssertionRefused("no labels here")
+
+    async def privilege(self, identity: GssIdentity, privilege: Privilege) -> None:
+        """Whether a privilege of a listed name holds, and is for `identity`. Raises `AssertionRefused`."""
+        raise AssertionRefused("no privileges here")
 
 
 class PrincipalMap:

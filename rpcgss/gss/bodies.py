@@ -4,17 +4,23 @@ Every call brings one credential, so it is read and written by one `Struct`; and
 them is copied no more than need be. gss.x says the same in XDR, and tests hold the two against each other.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from struct import Struct
 from struct import error as StructError
 from typing import Final
 
 from rpcgss.gss.errors import BadBody
-from rpcgss.gss.gss_xdr import RPCSEC_GSS_CONTINUE_INIT, RPCSEC_GSS_INIT, RPCSEC_GSS_VERS_1
+from rpcgss.gss.gss_xdr import (
+    RPCSEC_GSS_CONTINUE_INIT,
+    RPCSEC_GSS_INIT,
+    RPCSEC_GSS_VERS_1,
+    RPCSEC_GSS_VERS_3,
+)
 from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import GssService
 from rpcgss.rpc.errors import AuthRefused
-from rpcgss.rpc.rpc_xdr import auth_stat
+from rpcgss.rpc.rpc_xdr import auth_stat, msg_type
 from xdr import Buffer
 
 _FIXED: Final = Struct(">5I")  # version, gss_proc, seq_num, service, length of the handle
@@ -26,26 +32,27 @@ _ZEROS: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 @dataclass(frozen=True, slots=True)
 class Credential:
     """rpc_gss_cred_vers_1_t. `gss_proc` and `service` are plain numbers: other documents define more of the first, and
-    some messages have an undefined second."""
+    some messages have an undefined second. All versions have the same fields (RFC 5403, 3.2; RFC 7861, 2.4)."""
 
     gss_proc: int
     seq_num: int
     service: int
     handle: bytes
+    version: int = RPCSEC_GSS_VERS_1
 
 
 def encode_credential(credential: Credential) -> bytes:
     """The body of an opaque_auth."""
     handle = credential.handle
-    fixed = _FIXED.pack(RPCSEC_GSS_VERS_1, credential.gss_proc, credential.seq_num, credential.service, len(handle))
+    fixed = _FIXED.pack(credential.version, credential.gss_proc, credential.seq_num, credential.service, len(handle))
     return fixed + handle + bytes(-len(handle) & 3)
 
 
-def parse_credential_untrusted(body: Buffer) -> Credential:
-    """Take a credential apart, to its last octet. Raises `AuthRefused`."""
+def parse_credential_untrusted(body: Buffer, versions: Collection[int] = (RPCSEC_GSS_VERS_1,)) -> Credential:
+    """Take a credential of one of `versions` apart, to its last octet. Raises `AuthRefused`."""
     try:
         version, gss_proc = _VERSION_AND_PROC.unpack_from(body)
-        if version != RPCSEC_GSS_VERS_1:
+        if version not in versions:
             # In a creation request the version is not supported (5.2.3.2), else it is not the context's (5.3.3.3).
             creating = gss_proc in (RPCSEC_GSS_INIT, RPCSEC_GSS_CONTINUE_INIT)
             stat = auth_stat.AUTH_REJECTEDCRED if creating else auth_stat.AUTH_BADCRED
@@ -56,7 +63,7 @@ def parse_credential_untrusted(body: Buffer) -> Credential:
     end = _FIXED.size + length
     if len(body) != end + (-length & 3) or any(body[end:]):
         raise AuthRefused(auth_stat.AUTH_BADCRED, "a credential of the wrong length")
-    return Credential(gss_proc, seq_num, service, bytes(body[_FIXED.size : end]))
+    return Credential(gss_proc, seq_num, service, bytes(body[_FIXED.size : end]), version)
 
 
 def protect(protection: MessageProtection, service: GssService, seq_num: int, content: Buffer) -> Buffer:
@@ -90,6 +97,15 @@ def unprotect(protection: MessageProtection, service: GssService, seq_num: int, 
     if view[:4] != _WORD.pack(seq_num):
         raise BadBody("the sequence number in the body is not the header's")
     return view[4:]
+
+
+def signed_by_reply(version: int, seq_num: int, header: Buffer) -> bytes:
+    """What the verifier of the reply to a call is a MIC of: its number (RFC 2203, 5.3.3.2); in version 3 its header,
+    xid through credential, in which the mtype says REPLY (RFC 7861, 2.3). Handles of version 3 may share their keys
+    and their numbers, so it is the handle in there that tells the replies apart."""
+    if version < RPCSEC_GSS_VERS_3:
+        return word(seq_num)
+    return b"".join((header[:4], _WORD.pack(msg_type.REPLY), header[8:]))
 
 
 def word(number: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The client's end of RPCSEC_GSS version 1 (RFC 2203): `GssFlavor`.
+"""The client's end of RPCSEC_GSS (RFC 2203, RFC 5403, RFC 7861): `GssFlavor`.
 
 One context is current, and new calls go out under it. It is replaced when the server has lost it, before it expires,
 and when its numbers or keys are used up; calls in flight end on the context that they were sent under. However many
@@ -10,28 +10,39 @@ leader is cancelled, another takes over.
                      wait, give up the connection, and begin again on the next one, each until its own deadline
     denied with      CREDPROBLEM or CTXPROBLEM: that context takes no more calls, the call is sent again (5.3.3.3)
     ... another      the call fails; a new context would not help
+
+Where contexts are bound to the channel below, one is bound again on each new connection: in version 2 it is the same,
+in version 3 another child of the same parent.
 """
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar, Final
 
 import trio
 
-from rpcgss.gss.bodies import Credential, encode_credential
+from rpcgss.gss.assertions import Assertion, Listed
+from rpcgss.gss.bodies import Credential, encode_credential, signed_by_reply
+from rpcgss.gss.children import MAX_CHILDREN, Controls
 from rpcgss.gss.context import RPCSEC_GSS, ClientContext, Origin
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension
-from rpcgss.gss.gss_xdr import RPCSEC_GSS_DATA, RPCSEC_GSS_DESTROY
+from rpcgss.gss.gss_xdr import (
+    RPCSEC_GSS_DATA,
+    RPCSEC_GSS_VERS_1,
+    RPCSEC_GSS_VERS_2,
+    RPCSEC_GSS_VERS_3,
+    rpc_gss_service_t,
+)
 from rpcgss.gss.initiation import CreationRefused, Initiation, require_demanded
 from rpcgss.gss.mechanism import GssapiProvider
 from rpcgss.gss.provider import Credentials, Demands, GssService, Provider
 from rpcgss.gss.transmission import GssTransmission, sealed
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ConnectionLost, NotExecuted
 from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
-from rpcgss.rpc.messages import CallHeader, encode_auth, encode_call_header
+from rpcgss.rpc.messages import NULL_AUTH, CallHeader, encode_auth, encode_call_header
 from rpcgss.rpc.observe import Event, Listeners, Source
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
@@ -106,7 +117,17 @@ class GssFlavor(ClientFlavor):
     credentials -- whose; None: the default ones of this process, looked up anew for each exchange
     mutual      -- have the server prove itself; without that, no tickets
     delegate    -- hand the credentials over to the server
-    extension   -- tickets
+    extension   -- tickets. Other versions than 1 have none, and it is not asked
+    version     -- of RPCSEC_GSS. Most servers speak only 1
+    negotiate_down -- be content with an earlier version if the server does not speak this one: with the latest that can
+                   do all that is asked for here. Whoever can write to the connection can make it look so
+    bind_channel -- bind contexts to the TLS session below, and leave the protection of calls to it (versions 2 and 3);
+                   without TLS no call is sent
+    user        -- who calls, while `credentials` are those of the host that vouches for him (compound authentication,
+                   version 3)
+    assertions  -- labels and privileges that every call is to have; the server grants all of them, or no call is sent
+                   (version 3)
+    list_assertions -- ask what assertions the server knows whenever a context is made: `listed` (version 3)
     provider, worker -- who makes contexts, and where GSS calls that may take long are run
     patience    -- seconds to wait for the reply to each creation request
     events      -- callables that are told of each `ClientEvent`, at once and in order
@@ -124,6 +145,12 @@ class GssFlavor(ClientFlavor):
         mutual: bool = True,
         delegate: bool = False,
         extension: ClientExtension | None = None,
+        version: int = RPCSEC_GSS_VERS_1,
+        negotiate_down: bool = False,
+        bind_channel: bool = False,
+        user: Credentials | None = None,
+        assertions: Sequence[Assertion] = (),
+        list_assertions: bool = False,
         provider: Provider | None = None,
         worker: Worker | None = None,
         patience: float = PATIENCE,
@@ -132,10 +159,17 @@ class GssFlavor(ClientFlavor):
         self.security = service.security
         self.counters = GssClientCounters()
         self.events: Listeners[ClientEvent] = Listeners()
-        self._extension: Final = extension
+        self.listed: Listed | None = None
+        self._bind_channel: Final = bind_channel
+        self._user: Final = user
+        self._assertions: Final = tuple(assertions)
+        self._list_assertions: Final = list_assertions
+        self._versions: Final = self._acceptable_versions(version, negotiate_down=negotiate_down)
+        self._given_extension: Final = extension
+        self._extension: Final = extension if version == RPCSEC_GSS_VERS_1 else None
         self._worker: Final = worker or ThreadWorker()
         self._initiation: Final = Initiation(
-            provider or GssapiProvider(), self.demands, extension, self._worker, patience, trio.current_time
+            provider or GssapiProvider(), self.demands, self._extension, self._worker, patience, trio.current_time
         )
         self._current: ClientContext | None = None
         self._renew_at: float | None = None
@@ -164,7 +198,13 @@ class GssFlavor(ClientFlavor):
             credentials=demands.credentials,
             mutual=demands.mutual,
             delegate=demands.delegate,
-            extension=self._extension,
+            extension=self._given_extension,
+            version=self._versions[0],
+            negotiate_down=len(self._versions) > 1,
+            bind_channel=self._bind_channel,
+            user=self._user,
+            assertions=self._assertions,
+            list_assertions=self._list_assertions,
             provider=initiation.provider,
             worker=self._worker,
             patience=initiation.patience,
@@ -200,22 +240,22 @@ class GssFlavor(ClientFlavor):
 
     async def refused(self, transmission: Transmission, refusal: AuthRefused, link: Link) -> bool:
         """See `ClientFlavor`. How often a call is sent again is for the client to bound."""
-        if refusal.stat not in _REFRESH or not isinstance(transmission, GssTransmission):
+        if not isinstance(transmission, GssTransmission):
             return False
         context = transmission.context
-        context.retire()
-        if context is self._current:
-            self._current = None
-            self.counters.lost += 1
-            now = trio.current_time()
-            self._lost_at = now if self._lost_at is None else self._lost_at
-            self._tell(ClientEventKind.LOST, context.origin, now, 0.0)
+        if refusal.stat == auth_stat.AUTH_BADCRED and context.channel == link.serial:
+            context.channel = 0  # the server has forgotten what the context is bound to: bind it again
+            return True
+        if refusal.stat not in _REFRESH:
+            return False
+        self._lose(context)
         return True
 
     async def aclose(self, link: Link | None) -> None:
         """Tell the server that the contexts are done with (DESTROY, 5.4), within two seconds; no answer is insisted
         on."""
-        contexts = [context for context in (*self._retired, self._current) if context is not None]
+        done = [context for context in (*self._retired, self._current) if context is not None]
+        contexts = list(dict.fromkeys(one for context in done for one in (context, *context.elders)))
         self._current = self._link = None
         self._carrier = 0
         self._retired.clear()
@@ -225,7 +265,7 @@ class GssFlavor(ClientFlavor):
                 with trio.move_on_after(FAREWELL):
                     for context in contexts:
                         if not context.expired(now):
-                            await self._destroy(context, link)
+                            await self._controls(*self._program, link).destroy(context, self.demands.service)
         finally:
             for context in contexts:
                 context.retire()
@@ -246,12 +286,16 @@ class GssFlavor(ClientFlavor):
         while True:
             now = trio.current_time()
             context = self._current
-            if context is not None and not context.expired(now) and not context.spent:
-                if self._renew_at is not None and now >= self._renew_at and self._attempt is None:
+            if context is not None and self._is_good(context, now):
+                if self._bind_channel and context.channel != link.serial:
+                    if context.channel > link.serial:
+                        raise ConnectionLost("calls go out on another connection now")
+                elif self._renew_at is not None and now >= self._renew_at and self._attempt is None:
                     await self._renew(header, link)
                     continue
-                return context
-            if context is not None:
+                else:
+                    return context
+            elif context is not None:
                 self._replace(context)
             if self._attempt is None:
                 await self._lead(header, link)
@@ -293,6 +337,8 @@ class GssFlavor(ClientFlavor):
                 self._install(recovered, link, began)
                 return
         try:
+            if self._current is not None and await self._bound_again(self._current, header, link):
+                return
             self._install(await self._exchange(header, link), link, began)
             await self._upgrade(header, link)
         except AuthenticationFailed as failure:
@@ -310,20 +356,81 @@ class GssFlavor(ClientFlavor):
         return not recovered.expired(trio.current_time()) and not recovered.spent
 
     async def _exchange(self, header: CallHeader, link: Link) -> ClientContext:
-        carried = self._carrier == link.serial
+        target = self.demands.target
         try:
-            return await self._initiation.run(header.program, header.version, link, carried_context=carried)
+            return await self._completed(await self._negotiated(header, link), header, link)
         except trio.TooSlowError as error:
-            target = self.demands.target
             raise AuthenticationFailed(f"no security context with {target}: the server does not answer") from error
+
+    async def _negotiated(self, header: CallHeader, link: Link) -> ClientContext:
+        """A context of the latest acceptable version that the server speaks. Each time the first one is tried first:
+        that one was refused is not authenticated."""
+        carried = self._carrier == link.serial
+        for version in self._versions:
+            initiation = replace(self._initiation, gss_version=version)
+            try:
+                return await initiation.run(header.program, header.version, link, carried_context=carried)
+            except CreationRefused as refusal:
+                if refusal.stat not in _ANOTHER_VERSION or version == self._versions[-1]:
+                    raise
+                _log.info("%s; trying an earlier version, as told", refusal, event="context.negotiated_down")
+        raise AssertionError("there is a last version")
+
+    async def _completed(self, context: ClientContext, header: CallHeader, link: Link) -> ClientContext:
+        """Bound, and with all that its calls are to assert."""
+        made = [context]
+        try:
+            controls = self._controls(header.program, header.version, link)
+            if self._bind_channel and context.version == RPCSEC_GSS_VERS_2:
+                await controls.bind(context)
+            if self._list_assertions:
+                self.listed = await controls.listed(context)
+            if context.version != RPCSEC_GSS_VERS_3 or not (self._bind_channel or self._user or self._assertions):
+                return context
+            if self._user is not None:
+                demands = replace(self.demands, credentials=self._user)
+                initiation = replace(self._initiation, demands=demands, gss_version=context.version)
+                made.append(await initiation.run(header.program, header.version, link, carried_context=True))
+            inner = made[1] if len(made) > 1 else None
+            return await controls.create(context, inner, self._assertions, bind_channel=self._bind_channel)
+        except BaseException:
+            for one in made:
+                self._retire(one)
+            raise
+
+    async def _bound_again(self, context: ClientContext, header: CallHeader, link: Link) -> bool:
+        """Whether a context that was bound on an earlier connection could be bound on this one, so far as it is still
+        known to the server."""
+        controls = self._controls(header.program, header.version, link)
+        try:
+            if context.version == RPCSEC_GSS_VERS_2:
+                await controls.bind(context)
+                return True
+            parent, inner = context.elders[0], next(iter(context.elders[1:]), None)
+            if self._is_good(parent, trio.current_time()) and parent.births < MAX_CHILDREN:
+                child = await controls.create(parent, inner, self._assertions, bind_channel=True)
+                self._retire(context)
+                self._adopt(child, link)
+                return True
+        except CreationRefused as refusal:
+            if refusal.stat not in _REFRESH and refusal.stat != auth_stat.RPCSEC_GSS_INNER_CREDPROBLEM:
+                raise
+            self._lose(context)
+            return False
+        except trio.TooSlowError as error:
+            raise AuthenticationFailed(f"{self.demands.target} does not answer a control message") from error
+        self._replace(context)
+        return False
 
     async def _wait_for_another_connection(self, failure: AuthenticationFailed, link: Link) -> None:
         """Raises `ConnectionLost` once it is worth another try on a new connection; returns if it never is, or
         if others have calls on this one."""
         if link.serves_others(self):
             return  # they would pay for it
-        if isinstance(failure, CreationRefused) and failure.stat in _ELSEWHERE and not self._in_flight_on(link.serial):
-            # Some servers bind contexts to connections, even to those of others that are long gone.
+        elsewhere = isinstance(failure, CreationRefused) and failure.stat in _ELSEWHERE
+        if elsewhere and self._versions[-1] == RPCSEC_GSS_VERS_1 and not self._in_flight_on(link.serial):
+            # Some servers bind contexts to connections, even to those of others that are long gone. They speak only
+            # version 1; a later one is refused alike on every connection.
             self._second_try = not self._second_try
             if self._second_try:
                 link.abandon()
@@ -379,13 +486,7 @@ class GssFlavor(ClientFlavor):
         self, context: ClientContext, link: Link, began: float, *, replaced: ClientContext | None = None
     ) -> None:
         now = trio.current_time()
-        self._current = context
-        self._contexts = [*(old for old in self._contexts if old.window.unanswered), context]
-        self._carrier = max(self._carrier, link.serial)
-        self._second_try = False
-        self._renew_at = None
-        if context.expiry is not None:
-            self._renew_at = context.expiry - min(RENEWAL_MARGIN, (context.expiry - now) / 10)
+        self._adopt(context, link)
         if context.origin is Origin.TICKET:
             self.counters.by_ticket += 1
         else:
@@ -404,6 +505,28 @@ class GssFlavor(ClientFlavor):
         else:
             kind = ClientEventKind.ESTABLISHED
         self._tell(kind, context.origin, now, now - began)
+
+    def _adopt(self, context: ClientContext, link: Link) -> None:
+        self._current = context
+        self._contexts = [*(old for old in self._contexts if old.window.unanswered), context]
+        self._carrier = max(self._carrier, link.serial)
+        self._second_try = False
+        self._renew_at = None
+        if context.expiry is not None:
+            self._renew_at = context.expiry - min(RENEWAL_MARGIN, (context.expiry - trio.current_time()) / 10)
+
+    def _lose(self, context: ClientContext) -> None:
+        """The server does not know it any more."""
+        context.retire()
+        if context is self._current:
+            self._current = None
+            self.counters.lost += 1
+            now = trio.current_time()
+            self._lost_at = now if self._lost_at is None else self._lost_at
+            self._tell(ClientEventKind.LOST, context.origin, now, 0.0)
+
+    def _is_good(self, context: ClientContext, now: float) -> bool:
+        return not context.expired(now) and not context.spent
 
     def _replace(self, context: ClientContext) -> None:
         """`context` takes no more calls."""
@@ -425,31 +548,33 @@ class GssFlavor(ClientFlavor):
         self, header: CallHeader, arguments: Buffer, context: ClientContext, number: int
     ) -> "GssTransmission":
         service = self.demands.service
-        credential = encode_credential(Credential(RPCSEC_GSS_DATA, number, service, context.handle))
+        said = _CHANNEL_PROT if context.channel else service
+        credential = encode_credential(Credential(RPCSEC_GSS_DATA, number, said, context.handle, context.version))
         octets = encode_call_header(header, opaque_auth(RPCSEC_GSS, credential))
+        if context.channel:
+            return GssTransmission([octets + _NULL_VERIFIER, arguments], context, number, service, self._worker, None)
         size = len(octets) if service is GssService.NONE else len(octets) + len(arguments)
         mic, body = await context.guard.run(
             self._worker, size, sealed, context.protection, service, number, octets, arguments
         )
         chunks = [octets + encode_auth(opaque_auth(RPCSEC_GSS, mic)), body]
-        return GssTransmission(chunks, context, number, service, self._worker)
+        signed = signed_by_reply(context.version, number, octets)
+        return GssTransmission(chunks, context, number, service, self._worker, signed)
 
-    async def _destroy(self, context: ClientContext, link: Link) -> None:
-        number = context.window.take_last()
-        credential = Credential(RPCSEC_GSS_DESTROY, number, self.demands.service, context.handle)
+    def _controls(self, program: int, version: int, link: Link) -> Controls:
+        patience = self._initiation.patience
+        return Controls(self.demands.target, program, version, link, self._worker, patience)
 
-        def seal(header: bytes) -> tuple[opaque_auth, Buffer]:
-            mic, body = sealed(context.protection, self.demands.service, number, header, b"")
-            return opaque_auth(RPCSEC_GSS, mic), body
-
-        async def say_goodbye() -> None:
-            if not context.guard.taken:
-                await link.exchange(*self._program, opaque_auth(RPCSEC_GSS, encode_credential(credential)), seal)
-
-        try:
-            await say_goodbye()
-        except (SecurityError, ConnectionLost, trio.TooSlowError) as error:
-            _log.debug("no DESTROY: %s", error, event="context.not_destroyed")
+    def _acceptable_versions(self, version: int, *, negotiate_down: bool) -> Sequence[int]:
+        """The first is tried first. What is asked for sets the least, whatever may be negotiated."""
+        least = RPCSEC_GSS_VERS_1
+        if self._user is not None or self._assertions or self._list_assertions:
+            least = RPCSEC_GSS_VERS_3
+        elif self._bind_channel:
+            least = RPCSEC_GSS_VERS_2
+        if not least <= version <= RPCSEC_GSS_VERS_3:
+            raise ValueError(f"RPCSEC_GSS version {version}: what is asked for takes one from {least} to 3")
+        return range(version, (least if negotiate_down else version) - 1, -1)
 
 
 class _Attempt:
@@ -461,5 +586,9 @@ class _Attempt:
         self.failure: Exception | None = None
 
 
+_CHANNEL_PROT: Final = rpc_gss_service_t.rpc_gss_svc_channel_prot
+_NULL_VERIFIER: Final = encode_auth(NULL_AUTH)
+_ANOTHER_VERSION: Final = frozenset((auth_stat.AUTH_REJECTEDCRED, auth_stat.AUTH_BADCRED))
+"""RFC 2203, 5.2.3.2; others say AUTH_BADCRED (libtirpc, ntirpc, gssrpc)."""
 _REFRESH: Final = frozenset((auth_stat.RPCSEC_GSS_CREDPROBLEM, auth_stat.RPCSEC_GSS_CTXPROBLEM))
 _ELSEWHERE: Final = frozenset((auth_stat.RPCSEC_GSS_CTXPROBLEM, auth_stat.AUTH_REJECTEDCRED))

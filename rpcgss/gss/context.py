@@ -1,13 +1,16 @@
 """A context: handle, protection, window, principal and expiry. How it came to be, by a GSS exchange or by a ticket,
 makes no difference to the messages that it protects."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
 import trio
 
+from rpcgss.gss.assertions import Label, Privilege
+from rpcgss.gss.gss_xdr import MAXSEQ, RPCSEC_GSS_VERS_1
 from rpcgss.gss.guard import Guard
 from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import GssFlag, GssName, GssService
@@ -16,6 +19,11 @@ from rpcgss.rpc.errors import ConnectionLost
 from rpcgss.rpc.flavors import Identity
 
 RPCSEC_GSS: Final = 6
+ALL_NUMBERS: Final = (1, MAXSEQ - 2)
+PARENT_NUMBERS: Final = (1, 2**30 - 2)
+"""Of contexts of version 3, which may have children, who take theirs from the rest."""
+MAX_CHANNELS: Final = 16
+"""Connections that a server remembers a context to be bound to; the latest count."""
 
 
 class Origin(Enum):
@@ -23,6 +31,8 @@ class Origin(Enum):
 
     EXCHANGE = "exchange"
     TICKET = "ticket"
+    CREATE = "create"
+    """Version 3: a child, under the keys of its parent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +50,10 @@ class GssIdentity(Identity):
     delegated       -- credentials that the initiator handed over; None: none
     user            -- what the application made of the principal (`GssServerFlavor`, map_principal)
     anonymous       -- the initiator hides its name: `principal` and `name` are those of all who do
+    channel_bound   -- this very call is protected by the secure channel below, to which the context is bound; its
+                       `service` is then PRIVACY, which is what TLS 1.3 gives
+    host            -- whose host vouches for the principal (compound authentication, RFC 7861, 2.7.1.1); None: nobody
+    labels, privileges -- what was asserted with it, and granted (RFC 7861, 2.7.1.3 and 2.7.1.4)
     """
 
     principal: str
@@ -53,6 +67,10 @@ class GssIdentity(Identity):
     delegated: object | None = field(default=None, repr=False, compare=False)
     user: object | None = field(default=None, compare=False)
     anonymous: bool = False
+    channel_bound: bool = False
+    host: "GssIdentity | None" = None
+    labels: Sequence[Label] = ()
+    privileges: Sequence[Privilege] = ()
 
     @property
     def security(self) -> str:
@@ -60,7 +78,10 @@ class GssIdentity(Identity):
 
     @property
     def proven_name(self) -> bytes:
-        return b"" if self.anonymous else f"{self.mechanism} ".encode() + self.name.exported
+        if self.anonymous:
+            return b""
+        name = f"{self.mechanism} ".encode() + self.name.exported
+        return name if self.host is None else name + b" by " + self.host.proven_name
 
     def __str__(self) -> str:
         return self.principal
@@ -73,28 +94,39 @@ class Context:
     chain     -- 16 octets common to all contexts that follow from one GSS exchange; b"": not followed
     delegated -- credentials that the initiator handed over, for the application
     user      -- what the application made of the initiator, once it is `mapped`
+    version   -- of RPCSEC_GSS; messages of another one do not belong to it
+    elders    -- version 3: the parent, whose keys a child shares, and then the inner context that names its principal,
+                 if there is one. Whoever loses one of them loses the child
+    children  -- by handle
+    labels, privileges -- granted to a child
     """
 
     __slots__ = (
+        "_channels",
         "_identities",
         "acceptor",
         "alive",
         "application",
         "calls",
         "chain",
+        "children",
         "delegated",
+        "elders",
         "established",
         "expiry",
         "flags",
         "guard",
         "handle",
         "initiator",
+        "labels",
         "mapped",
         "mechanism",
         "on_first_use",
         "origin",
+        "privileges",
         "protection",
         "user",
+        "version",
         "window",
     )
 
@@ -115,10 +147,14 @@ class Context:
         application: bytes = b"",
         delegated: object | None = None,
         on_first_use: Callable[[], None] | None = None,
+        version: int = RPCSEC_GSS_VERS_1,
+        elders: "tuple[Context, ...]" = (),
+        labels: Sequence[Label] = (),
+        privileges: Sequence[Privilege] = (),
     ) -> None:
         self.handle: Final = handle
         self.protection: Final = protection
-        self.guard: Final = Guard(protection)
+        self.guard: Final[Guard] = elders[0].guard if elders else Guard(protection)
         self.window: Final = window
         self.initiator: Final = initiator
         self.acceptor: Final = acceptor
@@ -131,21 +167,38 @@ class Context:
         self.application: Final = application
         self.delegated: Final = delegated
         self.on_first_use = on_first_use
+        self.version: Final = version
+        self.elders: Final = elders
+        self.children: Final[dict[bytes, Context]] = {}
+        self.labels: Final = labels
+        self.privileges: Final = privileges
         self.alive = True  # False once the store has let go of it; calls already admitted end all the same
         self.calls = 0  # admitted and not yet ended
         self.user: object | None = None
         self.mapped = False
-        self._identities: dict[GssService, GssIdentity] = {}
+        self._identities: dict[tuple[GssService, bool], GssIdentity] = {}
+        self._channels: deque[int] = deque(maxlen=MAX_CHANNELS)
 
     def expired(self, now: float) -> bool:
         """Whether the credential behind it has run out at trio time `now`."""
         return self.expiry is not None and now >= self.expiry
 
-    def identity(self, service: GssService) -> GssIdentity:
-        """Who is calling, for a call protected by `service`."""
-        known = self._identities.get(service)
+    def bind(self, connection: int) -> None:
+        """Its initiator has shown that he has the other end of the secure channel of that `Connection.serial`."""
+        if connection not in self._channels:
+            self._channels.append(connection)
+
+    def bound_to(self, connection: int) -> bool:
+        """Whether `bind` was called for that connection."""
+        return connection in self._channels
+
+    def identity(self, service: GssService, *, channel_bound: bool = False) -> GssIdentity:
+        """Who is calling, for a call protected by `service`, or by the channel."""
+        known = self._identities.get((service, channel_bound))
         if known is None:
-            known = self._identities[service] = replace(self.unmapped_identity(), service=service, user=self.user)
+            known = self._identities[service, channel_bound] = replace(
+                self.unmapped_identity(), service=service, user=self.user, channel_bound=channel_bound
+            )
         return known
 
     def unmapped_identity(self) -> GssIdentity:
@@ -162,20 +215,43 @@ class Context:
             application=self.application,
             delegated=self.delegated,
             anonymous=GssFlag.ANON in self.flags,
+            host=self._host(),
+            labels=self.labels,
+            privileges=self.privileges,
         )
+
+    def _host(self) -> GssIdentity | None:
+        """The parent speaks for the inner context; a child without one speaks for whom its parent speaks."""
+        match self.elders:
+            case (parent, _):
+                return replace(parent.unmapped_identity(), user=parent.user)
+            case (parent,):
+                return parent._host()
+        return None
 
     def __repr__(self) -> str:
         return f"<Context {self.handle[:4].hex()}… of {self.initiator.display!r} by {self.origin.value}>"
 
 
 class ClientContext:
-    """A client's end. `seq_window` is what the server granted; `expiry` is trio time, None: never."""
+    """A client's end.
+
+    expiry  -- trio time; None: never
+    version -- of RPCSEC_GSS
+    elders  -- version 3: the parent of a child, and the inner context if there is one. They live as long as it does
+    numbers -- the first that calls may have, and the last
+    channel -- serial of the connection to whose secure channel it is bound, and which then protects calls; 0: none
+    births  -- children that were made under it
+    """
 
     __slots__ = (
         "_lot",
         "_serial",
         "acceptor",
         "alive",
+        "births",
+        "channel",
+        "elders",
         "expiry",
         "flags",
         "guard",
@@ -185,6 +261,7 @@ class ClientContext:
         "mechanism",
         "origin",
         "protection",
+        "version",
         "window",
     )
 
@@ -201,11 +278,19 @@ class ClientContext:
         made: float,
         expiry: float | None,
         origin: Origin = Origin.EXCHANGE,
+        version: int = RPCSEC_GSS_VERS_1,
+        elders: "tuple[ClientContext, ...]" = (),
+        numbers: tuple[int, int] = ALL_NUMBERS,
     ) -> None:
+        first, last = numbers
         self.handle: Final = handle
         self.protection: Final = protection
-        self.guard: Final = Guard(protection)
-        self.window: Final = SendWindow(seq_window)
+        self.guard: Final[Guard] = elders[0].guard if elders else Guard(protection)
+        self.window: Final = SendWindow(seq_window, first=first, last=last)
+        self.version: Final = version
+        self.elders: Final = elders
+        self.channel = 0
+        self.births = 0
         self.initiator: Final = initiator
         self.acceptor: Final = acceptor
         self.mechanism: Final = mechanism

@@ -21,6 +21,7 @@ from rpcgss.gss.gss_xdr import (
     GSS_S_CREDENTIALS_EXPIRED,
     GSS_S_FAILURE,
     GSS_S_UNAUTHORIZED,
+    RPCSEC_GSS_VERS_1,
     rpc_gss_init_arg,
     rpc_gss_init_res,
 )
@@ -60,6 +61,7 @@ class _Making:
     connection: Connection
     security: SecurityContext
     until: float
+    version: int
     tokens: list[bytes] = field(default_factory=list)
 
 
@@ -105,7 +107,7 @@ class Creation:
             raise AuthRefused(auth_stat.AUTH_BADCRED, "INIT with a handle")
         host = self._host
         until = host.clock() + host.store.limits.making_life
-        making = _Making(host.store.new_handle(), connection, self._acceptor.accept(), until)
+        making = _Making(host.store.new_handle(), connection, self._acceptor.accept(), until, credential.version)
         return await self._proceed(making, token, credential, connection)
 
     async def resume(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer:
@@ -113,7 +115,7 @@ class Creation:
         token = self._token(call)
         self._forget_old()
         making = self._making.get(credential.handle)
-        if making is None or making.connection.serial != connection.serial:
+        if making is None or making.connection.serial != connection.serial or making.version != credential.version:
             raise AuthRefused(auth_stat.AUTH_REJECTEDCRED, "CONTINUE_INIT of an unknown handle")
         del self._making[making.handle]  # while a thread is inside: a second request for the same handle finds nothing
         return await self._proceed(making, token, credential, connection)
@@ -167,7 +169,8 @@ class Creation:
             now=now,
             wall=host.wall(),
         )
-        grant = await self._grant(establishment, connection)
+        # Tickets are of version 1; a context of another one must not become one of that.
+        grant = await self._grant(establishment, connection) if making.version == RPCSEC_GSS_VERS_1 else Grant()
         context = Context(
             handle=making.handle,
             protection=security.protection(),
@@ -181,9 +184,12 @@ class Creation:
             chain=grant.chain,
             application=grant.application,
             delegated=security.delegated,
+            version=making.version,
         )
         await self._map(context)
         try:
+            # In version 3 as well: its new verifier takes the place of the one over a sequence number (RFC 7861, 2.3),
+            # and without a MIC over the window nothing would protect that.
             verifier = context.protection.mic(word(host.seq_window))
         except GssError:
             raise

@@ -45,5 +45,9 @@ class PrincipalRefused(SecurityError):
     """The application wants nothing to do with a principal; the text says why, to our own log and to nobody else."""
 
 
+class AssertionRefused(SecurityError):
+    """The application does not grant what a client asserts; the text says why, to our own log and to nobody else."""
+
+
 class AcceptorUnusable(SecurityError):
     """The server's own credentials cannot be had; the text names the keytab and says what to do."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rpcgss.gss.bodies import Credential, encode_credential, word
-from rpcgss.gss.context import RPCSEC_GSS, ClientContext
+from rpcgss.gss.context import ALL_NUMBERS, PARENT_NUMBERS, RPCSEC_GSS, ClientContext
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension, Establishment
 from rpcgss.gss.gss_xdr import (
@@ -20,6 +20,8 @@ from rpcgss.gss.gss_xdr import (
     GSS_S_CONTINUE_NEEDED,
     RPCSEC_GSS_CONTINUE_INIT,
     RPCSEC_GSS_INIT,
+    RPCSEC_GSS_VERS_1,
+    RPCSEC_GSS_VERS_3,
     rpc_gss_init_arg,
     rpc_gss_init_res,
 )
@@ -62,6 +64,7 @@ class Initiation:
 
     patience -- seconds to wait for the reply to each creation request
     clock    -- trio's
+    gss_version -- of RPCSEC_GSS; tickets are of version 1 only
     """
 
     provider: Provider
@@ -71,6 +74,7 @@ class Initiation:
     patience: float
     clock: Callable[[], float]
     wall: Callable[[], float] = time.time
+    gss_version: int = RPCSEC_GSS_VERS_1
 
     async def run(self, program: int, version: int, link: Link, *, carried_context: bool) -> ClientContext:
         """Make a context that is all that the demands say, by calls on `link`.
@@ -131,7 +135,8 @@ class _Exchange:
 
     async def _request(self, token: bytes) -> tuple[AcceptedReply, rpc_gss_init_res, memoryview]:
         gss_proc = RPCSEC_GSS_CONTINUE_INIT if self._handle else RPCSEC_GSS_INIT
-        credential = Credential(gss_proc, self._offer, self._demands.service, self._handle)
+        gss_version = self._initiation.gss_version
+        credential = Credential(gss_proc, self._offer, self._demands.service, self._handle, gss_version)
         body = rpc_gss_init_arg(token).to_bytes()
 
         def seal(header: bytes) -> tuple[opaque_auth, Buffer]:
@@ -157,6 +162,8 @@ class _Exchange:
     def _accepted(self, reply: ReceivedReply) -> AcceptedReply:
         if isinstance(reply, DeniedReply):
             text = f"{self._demands.target} refuses to make a security context: {reply.refusal}"
+            if self._initiation.gss_version != RPCSEC_GSS_VERS_1:
+                text += f"; perhaps it does not speak RPCSEC_GSS version {self._initiation.gss_version}"
             stat = reply.refusal.stat if isinstance(reply.refusal, AuthRefused) else 0
             raise CreationRefused(stat, text)
         match reply.stat:
@@ -205,6 +212,8 @@ class _Exchange:
             flags=security.flags,
             made=now,
             expiry=None if lifetime is None else now + lifetime,
+            version=self._initiation.gss_version,
+            numbers=PARENT_NUMBERS if self._initiation.gss_version == RPCSEC_GSS_VERS_3 else ALL_NUMBERS,
         )
 
     async def _show_grant(

@@ -28,7 +28,8 @@ class Strength(IntEnum):
 
     @classmethod
     def of(cls, identity: Identity) -> "Strength":
-        """How strong a call of `identity` is. Flavors that nobody knows here prove nothing."""
+        """How strong a call of `identity` is. Flavors that nobody knows here prove nothing. What the channel protects
+        to which the context is bound counts as PRIVACY."""
         if isinstance(identity, GssIdentity):
             return cls(identity.service + 1)
         return cls.ANYBODY if identity.flavor == auth_flavor.AUTH_NONE else cls.CLAIMED

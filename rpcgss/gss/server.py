@@ -1,4 +1,4 @@
-"""The server's end of RPCSEC_GSS version 1 (RFC 2203): `GssServerFlavor`.
+"""The server's end of RPCSEC_GSS (RFC 2203, RFC 5403, RFC 7861): `GssServerFlavor`.
 
 A DATA or DESTROY call is looked at in the order of 5.3.3.1, nothing changes before its header's MIC has been
 verified, and whatever had to be awaited is looked at again afterwards: the context may be gone, its number taken.
@@ -7,6 +7,8 @@ verified, and whatever had to be awaited is looked at again afterwards: the cont
     number too high                       CTXPROBLEM
     number below the window, or seen      dropped without a word
     MIC of the header                     CREDPROBLEM
+    ... of what the channel below protects there is none: it must be the one to which the context is bound, else
+                                          AUTH_BADCRED
     credential expired, keys used up      CTXPROBLEM
     number, now that it may be believed   the window moves
     service not good enough here, or a
@@ -22,19 +24,29 @@ from typing import Final
 
 import trio
 
-from rpcgss.gss.admission import MapPrincipal, PrincipalMap, Turns
-from rpcgss.gss.bodies import Credential, parse_credential_untrusted, protect, unprotect, word
+from rpcgss.gss.admission import AssertionPolicy, MapPrincipal, PrincipalMap, Turns
+from rpcgss.gss.bodies import Credential, parse_credential_untrusted, protect, signed_by_reply, unprotect
+from rpcgss.gss.channel import signed_by_bind, signed_by_bound
 from rpcgss.gss.context import RPCSEC_GSS, Context
+from rpcgss.gss.control import Control, weigh_binding
 from rpcgss.gss.creation import Creation, CreationCounters
 from rpcgss.gss.errors import ContextExpired, PrincipalRefused, SecurityError
 from rpcgss.gss.extension import ServerExtension, ServerHost
-from rpcgss.gss.gss_xdr import MAXSEQ, rpc_gss_proc_t
+from rpcgss.gss.gss_xdr import (
+    MAXSEQ,
+    RPCSEC_GSS_VERS_1,
+    RPCSEC_GSS_VERS_2,
+    RPCSEC_GSS_VERS_3,
+    rgss2_bind_chan_verf_res,
+    rpc_gss_proc_t,
+    rpc_gss_service_t,
+)
 from rpcgss.gss.provider import Acceptor, GssFlag, GssService
 from rpcgss.gss.repeats import Repeats
 from rpcgss.gss.store import ContextStore
-from rpcgss.rpc.errors import AuthRefused, GarbageArguments
+from rpcgss.rpc.errors import AuthRefused, GarbageArguments, ProcedureUnavailable
 from rpcgss.rpc.flavors import Answer, Connection, ServerFlavor, Session
-from rpcgss.rpc.messages import ReceivedCall
+from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall
 from rpcgss.rpc.observe import Source
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import ThreadWorker, Worker
@@ -71,7 +83,11 @@ class GssServerFlavor(ServerFlavor):
 
     acceptor     -- which service names to answer for, and with which keys (`mechanism.GssapiAcceptor`)
     services     -- what calls may be protected by; others are refused with AUTH_TOOWEAK, a server's policy can ask
-                    for more
+                    for more. What TLS protects, under a context that is bound to it, counts as PRIVACY
+    versions     -- of RPCSEC_GSS that contexts may be made of. By default only the one that everybody speaks: what
+                    nobody uses is nothing to attack
+    assertions   -- what the application grants to clients of version 3; None: neither compound authentication nor
+                    labels nor privileges
     store        -- the contexts; may be shared by flavors of one process
     extension    -- grants and honours tickets
     worker       -- where GSS calls that may take long are run
@@ -98,14 +114,19 @@ class GssServerFlavor(ServerFlavor):
         allow_anonymous: bool = False,
         map_principal: MapPrincipal | None = None,
         max_calls_per_principal: int | None = None,
+        versions: Collection[int] = (RPCSEC_GSS_VERS_1,),
+        assertions: AssertionPolicy | None = None,
         clock: Callable[[], float] = trio.current_time,
         wall: Callable[[], float] = time.time,
     ) -> None:
         if not services:
             raise ValueError("a server without any service can take no call")
+        if not versions or not _VERSIONS.issuperset(versions):
+            raise ValueError(f"versions are some of {sorted(_VERSIONS)}")
         self.store: Final = store or ContextStore()
         self.counters: Final = GssServerCounters()
         self._services: Final = frozenset(services)
+        self._versions: Final = frozenset(versions)
         self._extension: Final = extension
         self._worker: Final = worker or ThreadWorker()
         self._clock: Final = clock
@@ -123,6 +144,7 @@ class GssServerFlavor(ServerFlavor):
         if extension is not None:
             extension.attach(host)
         self._repeats: Final = Repeats()
+        self._control: Final = Control(host, assertions)
         self._creation: Final = Creation(
             acceptor,
             host,
@@ -153,18 +175,28 @@ class GssServerFlavor(ServerFlavor):
     async def authenticate(self, call: ReceivedCall, connection: Connection) -> Session | Answer | None:
         """See `ServerFlavor`. Cancelled: a number that the window has taken stays taken, a context that is in the store
         stays there."""
-        credential = parse_credential_untrusted(call.credential.body)
+        credential = parse_credential_untrusted(call.credential.body, self._versions)
         match credential.gss_proc:
             case rpc_gss_proc_t.RPCSEC_GSS_DATA:
-                return await self._admit(call, credential)
+                return await self._admit(call, credential, connection)
             case rpc_gss_proc_t.RPCSEC_GSS_INIT:
                 return await self._create(self._creation.begin, call, credential, connection)
             case rpc_gss_proc_t.RPCSEC_GSS_CONTINUE_INIT:
                 return await self._create(self._creation.resume, call, credential, connection)
             case rpc_gss_proc_t.RPCSEC_GSS_DESTROY:
-                return await self._destroy(call, credential)
+                return await self._destroy(call, credential, connection)
+            case rpc_gss_proc_t.RPCSEC_GSS_BIND_CHANNEL if credential.version == RPCSEC_GSS_VERS_2:
+                return await self._bind(call, credential, connection)
+            case rpc_gss_proc_t.RPCSEC_GSS_BIND_CHANNEL if credential.version == RPCSEC_GSS_VERS_3:
+                # RFC 7861, 2.5. Nothing is verified, so nothing is signed.
+                raise ProcedureUnavailable("version 3 has no BIND_CHANNEL")
+            case rpc_gss_proc_t.RPCSEC_GSS_CREATE | rpc_gss_proc_t.RPCSEC_GSS_LIST if (
+                credential.version == RPCSEC_GSS_VERS_3
+            ):
+                return await self._converse(call, credential, connection)
             case extended if self._extension is not None and extended == self._extension.gss_proc:
-                return await self._extension.reauthenticate(call, credential, connection)
+                if credential.version == RPCSEC_GSS_VERS_1:  # of which tickets are
+                    return await self._extension.reauthenticate(call, credential, connection)
         raise AuthRefused(auth_stat.AUTH_BADCRED, f"gss_proc {credential.gss_proc}")
 
     async def _create(
@@ -178,13 +210,13 @@ class GssServerFlavor(ServerFlavor):
             return await step(call, credential, connection)
         return await self._repeats.once(call, connection, partial(step, call, credential, connection))
 
-    async def _admit(self, call: ReceivedCall, credential: Credential) -> Session | None:
-        context = await self._verified(call, credential)
+    async def _admit(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Session | None:
+        context = await self._verified(call, credential, connection)
         if context is None:
             return None
         if self.store.drop_is_due(context, self._clock()):
             raise AuthRefused(CREDPROBLEM, "lost on purpose")
-        service = GssService(credential.service)
+        service = _service(credential)
         if service not in self._services:
             self.counters.too_weak += 1
             weak = f"{service.name.lower()} of {context.initiator.display!r} is not enough here"
@@ -194,7 +226,7 @@ class GssServerFlavor(ServerFlavor):
         if self._turns is not None:
             await self._turns.take(context.initiator.exported)
         self.counters.calls += 1
-        return GssSession(context, service, credential.seq_num, self._worker, self.counters, self._turns)
+        return GssSession(context, credential, call.header, self._worker, self.counters, self._turns)
 
     async def _map(self, context: Context, principals: PrincipalMap) -> None:
         """A context by ticket is used for the first time."""
@@ -206,15 +238,14 @@ class GssServerFlavor(ServerFlavor):
         if not context.alive:
             raise AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
 
-    async def _destroy(self, call: ReceivedCall, credential: Credential) -> Answer | None:
+    async def _destroy(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
         """DESTROY (5.4): header and number must be valid. There are no arguments, so what stands in their place
         counts for nothing: some clients protect an empty body, some send none."""
-        if call.procedure != 0:
-            raise AuthRefused(auth_stat.AUTH_BADCRED, "a control message for another procedure than 0")
-        context = await self._verified(call, credential)
+        _require_procedure_0(call)
+        context = await self._verified(call, credential, connection)
         if context is None:
             return None
-        session = GssSession(context, GssService(credential.service), credential.seq_num, self._worker, self.counters)
+        session = GssSession(context, credential, call.header, self._worker, self.counters)
         try:
             answer = Answer(await session.verifier(), await session.protect(b""))
         except SecurityError as error:
@@ -224,16 +255,69 @@ class GssServerFlavor(ServerFlavor):
             self.store.destroy(context, self._clock())
         return answer
 
-    async def _verified(self, call: ReceivedCall, credential: Credential) -> Context | None:
+    async def _bind(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
+        """BIND_CHANNEL of version 2 (RFC 5403, 3.3). What the verifier asks for and we do not have is answered before
+        anything could be verified; so nothing has changed then, not even the window."""
+        _require_procedure_0(call)
+        if credential.service != GssService.NONE:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, f"BIND_CHANNEL with service {credential.service}")
+        context = self._find(credential, connection)
+        binding = weigh_binding(call.verifier, connection.tls)
+        if not context.window.fresh(credential.seq_num):
+            self.counters.replayed += 1
+            return None
+        if binding.supported:
+            await self._verify(context, signed_by_bind(call.header, binding.bind_chan_hash), binding.mic)
+            if not self._take(context, credential.seq_num):
+                return None
+            context.bind(connection.serial)
+        signed = signed_by_bound(credential.seq_num, binding.bind_chan_hash, binding.result)
+        try:
+            mic = await context.guard.run(self._worker, len(signed), context.protection.mic, signed)
+        except SecurityError as error:
+            raise AuthRefused(CTXPROBLEM, str(error)) from error
+        return Answer(opaque_auth(RPCSEC_GSS, rgss2_bind_chan_verf_res(binding.result, mic).to_bytes()), b"")
+
+    async def _converse(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
+        """CREATE or LIST of version 3 (RFC 7861, 2.7): like a call of procedure 0, but never unprotected."""
+        _require_procedure_0(call)
+        context = await self._verified(call, credential, connection)
+        if context is None:
+            return None
+        service = _service(credential)
+        if service is GssService.NONE:
+            raise AuthRefused(auth_stat.AUTH_TOOWEAK, "a control message of version 3 without protection")
+        session = GssSession(context, credential, call.header, self._worker, self.counters)
+        try:
+            arguments = await session.unprotect(call.body)
+            if credential.gss_proc == rpc_gss_proc_t.RPCSEC_GSS_LIST:
+                results = self._control.listed(context, service, arguments)
+            else:
+                said = GssService(credential.service) if credential.service in _SERVICES else GssService.INTEGRITY
+                results = await self._control.create(call, context, said, connection, arguments)
+            return Answer(await session.verifier(), await session.protect(results))
+        finally:
+            session.finished()
+
+    async def _verified(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Context | None:
         """The context of a call with a valid header and a fresh number, which is now taken; None: drop the call."""
-        if self._extension is not None:
-            self._extension.refresh(self._clock())
-        context = self._find(credential)
+        context = self._find(credential, connection)
         number = credential.seq_num
         if not context.window.fresh(number):
             self.counters.replayed += 1
             return None
-        await self._verify_mic(call, context)
+        if credential.service == _CHANNEL_PROT:
+            if call.verifier != NULL_AUTH:
+                raise AuthRefused(auth_stat.AUTH_BADVERF, "a verifier where the channel protects")
+        elif call.verifier.flavor != RPCSEC_GSS:
+            self.counters.bad_mic += 1
+            raise AuthRefused(CREDPROBLEM, f"a verifier of flavor {call.verifier.flavor}")
+        else:
+            await self._verify(context, call.header, call.verifier.body)
+        return context if self._take(context, number) else None
+
+    def _take(self, context: Context, number: int) -> bool:
+        """Take a verified number, unless the context or the number is gone meanwhile. False: drop the call."""
         now = self._clock()
         if not context.alive:
             raise AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
@@ -242,31 +326,35 @@ class GssServerFlavor(ServerFlavor):
             raise AuthRefused(CTXPROBLEM, "the context has come to its end")
         if not context.window.accept(number):
             self.counters.replayed += 1
-            return None
+            return False
         self.store.used(context, now)
-        return context
+        return True
 
-    def _find(self, credential: Credential) -> Context:
+    def _find(self, credential: Credential, connection: Connection) -> Context:
         """Everything that needs no cryptography."""
-        if credential.service not in _SERVICES:
+        if self._extension is not None:
+            self._extension.refresh(self._clock())
+        in_channel = credential.service == _CHANNEL_PROT and credential.version != RPCSEC_GSS_VERS_1
+        if credential.service not in _SERVICES and not in_channel:
             raise AuthRefused(auth_stat.AUTH_BADCRED, f"service {credential.service}")
         context = self.store.find(credential.handle)
         if context is None:
             self.counters.unknown += 1
             raise AuthRefused(CREDPROBLEM, "no context of that handle")
+        if credential.version != context.version:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, f"version {credential.version} on one of {context.version}")
+        if in_channel and (connection.tls is None or not context.bound_to(connection.serial)):
+            raise AuthRefused(auth_stat.AUTH_BADCRED, "the context is not bound to this connection's channel")
         if credential.service == GssService.PRIVACY and GssFlag.CONF not in context.flags:
             raise AuthRefused(auth_stat.AUTH_BADCRED, "privacy on a context that cannot encrypt")
         if credential.seq_num > MAXSEQ:
             raise AuthRefused(CTXPROBLEM, f"sequence number {credential.seq_num:#x}")
         return context
 
-    async def _verify_mic(self, call: ReceivedCall, context: Context) -> None:
-        if call.verifier.flavor != RPCSEC_GSS:
-            self.counters.bad_mic += 1
-            raise AuthRefused(CREDPROBLEM, f"a verifier of flavor {call.verifier.flavor}")
+    async def _verify(self, context: Context, message: Buffer, mic: bytes) -> None:
         verify = context.protection.verify_mic
         try:
-            await context.guard.run(self._worker, len(call.header), verify, call.header, call.verifier.body)
+            await context.guard.run(self._worker, len(message), verify, message, mic)
         except ContextExpired as error:
             self.store.expire(context, self._clock())
             raise AuthRefused(CTXPROBLEM, error.text) from error
@@ -277,23 +365,35 @@ class GssServerFlavor(ServerFlavor):
 
 class GssSession(Session):
     """One call under a context. It keeps the context's keys for its reply, whatever happens to the context
-    meanwhile."""
+    meanwhile. Where the channel protects it there is nothing to do, and verifiers are null (RFC 5403, 3.4)."""
 
-    __slots__ = ("_counters", "_ended", "_seq_num", "_service", "_turns", "_worker", "context")
+    __slots__ = (
+        "_counters",
+        "_ended",
+        "_header",
+        "_in_channel",
+        "_seq_num",
+        "_service",
+        "_turns",
+        "_worker",
+        "context",
+    )
 
     def __init__(
         self,
         context: Context,
-        service: GssService,
-        seq_num: int,
+        credential: Credential,
+        header: Buffer,
         worker: Worker,
         counters: GssServerCounters,
         turns: Turns | None = None,
     ) -> None:
-        self.identity = context.identity(service)
+        self._in_channel: Final = credential.service == _CHANNEL_PROT
+        self._service: Final = GssService.NONE if self._in_channel else GssService(credential.service)
+        self.identity = context.identity(_service(credential), channel_bound=self._in_channel)
         self.context: Final = context
-        self._service: Final = service
-        self._seq_num: Final = seq_num
+        self._header: Final = header
+        self._seq_num: Final = credential.seq_num
         self._worker: Final = worker
         self._counters: Final = counters
         self._turns: Final = turns
@@ -311,10 +411,14 @@ class GssSession(Session):
             raise GarbageArguments(str(error)) from error
 
     async def verifier(self) -> opaque_auth:
-        """The MIC of the number (5.3.3.2). Raises `AuthRefused` when it cannot be made (5.3.3.4.1)."""
+        """The MIC of the number (5.3.3.2), or what version 3 has instead. Raises `AuthRefused` when it cannot be made
+        (5.3.3.4.1)."""
+        if self._in_channel:
+            return NULL_AUTH
         guard, protection = self.context.guard, self.context.protection
+        signed = signed_by_reply(self.context.version, self._seq_num, self._header)
         try:
-            mic = await guard.run(self._worker, 4, protection.mic, word(self._seq_num))
+            mic = await guard.run(self._worker, len(signed), protection.mic, signed)
         except SecurityError as error:
             raise AuthRefused(CTXPROBLEM, str(error)) from error
         return opaque_auth(RPCSEC_GSS, mic)
@@ -334,4 +438,16 @@ class GssSession(Session):
                 self._turns.give_back(self.context.initiator.exported)
 
 
+def _service(credential: Credential) -> GssService:
+    """What a call is protected by. TLS 1.3 encrypts, so the channel is as good as PRIVACY (RFC 5403, 7)."""
+    return GssService.PRIVACY if credential.service == _CHANNEL_PROT else GssService(credential.service)
+
+
+def _require_procedure_0(call: ReceivedCall) -> None:
+    if call.procedure != 0:
+        raise AuthRefused(auth_stat.AUTH_BADCRED, "a control message for another procedure than 0")
+
+
+_CHANNEL_PROT: Final = rpc_gss_service_t.rpc_gss_svc_channel_prot
+_VERSIONS: Final = frozenset((RPCSEC_GSS_VERS_1, RPCSEC_GSS_VERS_2, RPCSEC_GSS_VERS_3))
 _SERVICES: Final = frozenset(GssService)

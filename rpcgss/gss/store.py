@@ -48,10 +48,11 @@ class StoreEvent(Event):
 @dataclass(slots=True)
 class StoreCounters:
     """Totals since the start. A context counts as established when it is made by an exchange or first used after a
-    ticket."""
+    ticket, or as the child of another one (version 3)."""
 
     established_by_exchange: int = 0
     established_by_ticket: int = 0
+    established_by_create: int = 0
     unconfirmed: int = 0
     dropped: int = 0
     expired: int = 0
@@ -66,6 +67,7 @@ class StoreLimits:
     established, unconfirmed, making -- contexts in each pool
     per_principal      -- established contexts of one initiator
     per_chain          -- unconfirmed contexts that follow from one GSS exchange
+    per_parent         -- children of one context (version 3)
     unconfirmed_life, making_life -- seconds that an unused context, or an unfinished exchange, is kept
     """
 
@@ -74,6 +76,7 @@ class StoreLimits:
     making: int = 1024
     per_principal: int = 1024
     per_chain: int = 64
+    per_parent: int = 64
     unconfirmed_life: float = 60.0
     making_life: float = 60.0
 
@@ -131,6 +134,20 @@ class ContextStore:
         self.counters.established_by_exchange += 1
         self._tell(StoreEventKind.ESTABLISHED, context, now)
 
+    def add_child(self, child: Context, now: float) -> None:
+        """Take a child of established contexts. A parent who has enough loses its oldest. Where there is no room for
+        child and elders together, the child is lost at once: look at `alive`."""
+        parent = child.elders[0]
+        if len(parent.children) >= self.limits.per_parent:
+            self._let_go(_oldest_idle(parent.children), StoreEventKind.EVICTED, now)
+        self._put_established(child, now)
+        for elder in child.elders:
+            elder.children[child.handle] = child
+        self.counters.established_by_create += 1
+        self._tell(StoreEventKind.ESTABLISHED, child, now)
+        if not all(elder.alive for elder in child.elders):
+            self._let_go(child, StoreEventKind.EVICTED, now)
+
     def add_unconfirmed(self, context: Context, now: float) -> None:
         """Take a re-authenticated context that nobody has used yet.
 
@@ -154,6 +171,8 @@ class ContextStore:
         if context.handle in self._established:
             self._established.move_to_end(context.handle)
             self._principals[context.initiator.exported].move_to_end(context.handle)
+            for elder in context.elders:
+                self.used(elder, now)
             return
         if not context.alive:
             return
@@ -254,6 +273,10 @@ class ContextStore:
             case _:
                 self.counters.destroyed += 1
         self._tell(kind, context, now)
+        for elder in context.elders:
+            elder.children.pop(context.handle, None)
+        for child in list(context.children.values()):
+            self._let_go(child, kind, now)
 
     def _forget_of_principal(self, context: Context) -> None:
         principal = context.initiator.exported

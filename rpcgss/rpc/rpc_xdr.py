@@ -190,6 +190,10 @@ class auth_stat(IntEnum):
     AUTH_NET_ADDR = 12
     RPCSEC_GSS_CREDPROBLEM = 13
     RPCSEC_GSS_CTXPROBLEM = 14
+    RPCSEC_GSS_INNER_CREDPROBLEM = 15
+    RPCSEC_GSS_LABEL_PROBLEM = 16
+    RPCSEC_GSS_PRIVILEGE_PROBLEM = 17
+    RPCSEC_GSS_UNKNOWN_MESSAGE = 18
 
 
 AUTH_OK: Final = auth_stat.AUTH_OK
@@ -207,13 +211,17 @@ AUTH_DECODE: Final = auth_stat.AUTH_DECODE
 AUTH_NET_ADDR: Final = auth_stat.AUTH_NET_ADDR
 RPCSEC_GSS_CREDPROBLEM: Final = auth_stat.RPCSEC_GSS_CREDPROBLEM
 RPCSEC_GSS_CTXPROBLEM: Final = auth_stat.RPCSEC_GSS_CTXPROBLEM
+RPCSEC_GSS_INNER_CREDPROBLEM: Final = auth_stat.RPCSEC_GSS_INNER_CREDPROBLEM
+RPCSEC_GSS_LABEL_PROBLEM: Final = auth_stat.RPCSEC_GSS_LABEL_PROBLEM
+RPCSEC_GSS_PRIVILEGE_PROBLEM: Final = auth_stat.RPCSEC_GSS_PRIVILEGE_PROBLEM
+RPCSEC_GSS_UNKNOWN_MESSAGE: Final = auth_stat.RPCSEC_GSS_UNKNOWN_MESSAGE
 _auth_stat_members: Final = _members(auth_stat)
 _auth_stat_numbers: Final = {member: int(member) for member in auth_stat}
 
 
 @dataclass(slots=True)
 class mismatch_info(_Value):
-    """struct mismatch_info (rpc.x:82)."""
+    """struct mismatch_info (rpc.x:87)."""
 
     low: int
     high: int
@@ -233,7 +241,7 @@ class mismatch_info(_Value):
 
 @dataclass(slots=True)
 class call_body(_Value):
-    """struct call_body (rpc.x:87)."""
+    """struct call_body (rpc.x:92)."""
 
     rpcvers: int
     prog: int
@@ -260,7 +268,7 @@ class call_body(_Value):
 
 
 class accepted_reply_data(_Value):
-    """union accepted_reply_data switch (accept_stat stat) (rpc.x:96)."""
+    """union accepted_reply_data switch (accept_stat stat) (rpc.x:101)."""
 
     __slots__ = ()
     if TYPE_CHECKING:
@@ -293,7 +301,7 @@ class accepted_reply_data(_Value):
 
 @dataclass(slots=True)
 class accepted_reply_data_SUCCESS(accepted_reply_data):
-    """case 0 of union accepted_reply_data (rpc.x:97)."""
+    """case 0 of union accepted_reply_data (rpc.x:102)."""
 
     stat: ClassVar[accept_stat] = accept_stat.SUCCESS
 
@@ -303,7 +311,7 @@ class accepted_reply_data_SUCCESS(accepted_reply_data):
 
 @dataclass(slots=True)
 class accepted_reply_data_PROG_MISMATCH(accepted_reply_data):
-    """case 2 of union accepted_reply_data (rpc.x:99)."""
+    """case 2 of union accepted_reply_data (rpc.x:104)."""
 
     stat: ClassVar[accept_stat] = accept_stat.PROG_MISMATCH
     mismatch: mismatch_info
@@ -315,7 +323,7 @@ class accepted_reply_data_PROG_MISMATCH(accepted_reply_data):
 
 @dataclass(slots=True)
 class accepted_reply_data_PROG_UNAVAIL(accepted_reply_data):
-    """case 1, case 3, case 4, case 5 of union accepted_reply_data (rpc.x:101)."""
+    """case 1, case 3, case 4, case 5 of union accepted_reply_data (rpc.x:106)."""
 
     stat: accept_stat
 
@@ -327,7 +335,7 @@ class accepted_reply_data_PROG_UNAVAIL(accepted_reply_data):
 
 @dataclass(slots=True)
 class accepted_reply(_Value):
-    """struct accepted_reply (rpc.x:108)."""
+    """struct accepted_reply (rpc.x:113)."""
 
     verf: opaque_auth
     reply_data: accepted_reply_data
@@ -347,7 +355,7 @@ class accepted_reply(_Value):
 
 
 class rejected_reply(_Value):
-    """union rejected_reply switch (reject_stat stat) (rpc.x:113)."""
+    """union rejected_reply switch (reject_stat stat) (rpc.x:118)."""
 
     __slots__ = ()
     if TYPE_CHECKING:
@@ -378,7 +386,7 @@ class rejected_reply(_Value):
 
 @dataclass(slots=True)
 class rejected_reply_RPC_MISMATCH(rejected_reply):
-    """case 0 of union rejected_reply (rpc.x:114)."""
+    """case 0 of union rejected_reply (rpc.x:119)."""
 
     stat: ClassVar[reject_stat] = reject_stat.RPC_MISMATCH
     mismatch: mismatch_info
@@ -390,7 +398,7 @@ class rejected_reply_RPC_MISMATCH(rejected_reply):
 
 @dataclass(slots=True)
 class rejected_reply_AUTH_ERROR(rejected_reply):
-    """case 1 of union rejected_reply (rpc.x:116)."""
+    """case 1 of union rejected_reply (rpc.x:121)."""
 
     stat: ClassVar[reject_stat] = reject_stat.AUTH_ERROR
     reason: int
@@ -400,7 +408,7 @@ class rejected_reply_AUTH_ERROR(rejected_reply):
 
 
 class reply_body(_Value):
-    """union reply_body switch (reply_stat stat) (rpc.x:120)."""
+    """union reply_body switch (reply_stat stat) (rpc.x:125)."""
 
     __slots__ = ()
     if TYPE_CHECKING:
@@ -426,7 +434,7 @@ class reply_body(_Value):
 
 @dataclass(slots=True)
 class reply_body_MSG_ACCEPTED(reply_body):
-    """case 0 of union reply_body (rpc.x:121)."""
+    """case 0 of union reply_body (rpc.x:126)."""
 
     stat: ClassVar[reply_stat] = reply_stat.MSG_ACCEPTED
     areply: accepted_reply
@@ -438,7 +446,7 @@ class reply_body_MSG_ACCEPTED(reply_body):
 
 @dataclass(slots=True)
 class reply_body_MSG_DENIED(reply_body):
-    """case 1 of union reply_body (rpc.x:123)."""
+    """case 1 of union reply_body (rpc.x:128)."""
 
     stat: ClassVar[reply_stat] = reply_stat.MSG_DENIED
     rreply: rejected_reply
@@ -451,7 +459,7 @@ class reply_body_MSG_DENIED(reply_body):
 
 
 class rpc_msg_body(_Value):
-    """union rpc_msg_body switch (msg_type mtype) (rpc.x:127)."""
+    """union rpc_msg_body switch (msg_type mtype) (rpc.x:132)."""
 
     __slots__ = ()
     if TYPE_CHECKING:
@@ -477,7 +485,7 @@ class rpc_msg_body(_Value):
 
 @dataclass(slots=True)
 class rpc_msg_body_CALL(rpc_msg_body):
-    """case 0 of union rpc_msg_body (rpc.x:128)."""
+    """case 0 of union rpc_msg_body (rpc.x:133)."""
 
     mtype: ClassVar[msg_type] = msg_type.CALL
     cbody: call_body
@@ -489,7 +497,7 @@ class rpc_msg_body_CALL(rpc_msg_body):
 
 @dataclass(slots=True)
 class rpc_msg_body_REPLY(rpc_msg_body):
-    """case 1 of union rpc_msg_body (rpc.x:130)."""
+    """case 1 of union rpc_msg_body (rpc.x:135)."""
 
     mtype: ClassVar[msg_type] = msg_type.REPLY
     rbody: reply_body
@@ -503,7 +511,7 @@ class rpc_msg_body_REPLY(rpc_msg_body):
 
 @dataclass(slots=True)
 class rpc_msg(_Value):
-    """struct rpc_msg (rpc.x:134)."""
+    """struct rpc_msg (rpc.x:139)."""
 
     xid: int
     body: rpc_msg_body
@@ -527,7 +535,7 @@ class rpc_msg(_Value):
 
 @dataclass(slots=True)
 class authsys_parms(_Value):
-    """struct authsys_parms (rpc.x:140)."""
+    """struct authsys_parms (rpc.x:145)."""
 
     stamp: int
     machinename: str

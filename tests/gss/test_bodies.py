@@ -39,6 +39,8 @@ def pair() -> tuple[FakeProtection, FakeProtection]:
     [
         (Credential(1, 0, 3, b""), "00000001 00000001 00000000 00000003 00000000"),
         (Credential(0, 7, 2, b"abcde"), "00000001 00000000 00000007 00000002 00000005 6162636465000000"),
+        (Credential(4, 7, 1, b"abcd", 2), "00000002 00000004 00000007 00000001 00000004 61626364"),
+        (Credential(5, 8, 4, b"abcd", 3), "00000003 00000005 00000008 00000004 00000004 61626364"),
         (
             Credential(0x46524131, 0, 1, bytes(16)),
             "00000001 46524131 00000000 00000001 00000010 00000000 00000000 00000000 00000000",
@@ -48,14 +50,14 @@ def pair() -> tuple[FakeProtection, FakeProtection]:
 def test_credentials_read_both_ways(credential: Credential, octets: str) -> None:
     assert encode_credential(credential).hex() == octets.replace(" ", "")
     inner = rpc_gss_cred_vers_1_t(credential.gss_proc, credential.seq_num, credential.service, credential.handle)
-    assert rpc_gss_cred_t_RPCSEC_GSS_VERS_1(inner).to_bytes() == bytes.fromhex(octets)
-    assert parse_credential_untrusted(bytes.fromhex(octets)) == credential
+    assert rpc_gss_cred_t_RPCSEC_GSS_VERS_1(credential.version, inner).to_bytes() == bytes.fromhex(octets)
+    assert parse_credential_untrusted(bytes.fromhex(octets), [credential.version]) == credential
 
 
 @given(st.binary(max_size=60))
 def test_credentials_of_strangers_raise_one_exception(body: bytes) -> None:
     try:
-        credential = parse_credential_untrusted(body)
+        credential = parse_credential_untrusted(body, (1, 2, 3))
     except AuthRefused:
         with pytest.raises(DecodeError):
             rpc_gss_cred_t.from_bytes(body)

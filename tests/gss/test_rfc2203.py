@@ -32,10 +32,10 @@ def test_the_numbers() -> None:
     assert (auth_flavor.RPCSEC_GSS, GssServerFlavor.number) == (6, 6)
     assert (auth_stat.RPCSEC_GSS_CREDPROBLEM, auth_stat.RPCSEC_GSS_CTXPROBLEM) == (13, 14)
     assert [member.name for member in rpc_gss_proc_t] == [
-        f"RPCSEC_GSS_{name}" for name in ("DATA", "INIT", "CONTINUE_INIT", "DESTROY")
+        f"RPCSEC_GSS_{name}" for name in ("DATA", "INIT", "CONTINUE_INIT", "DESTROY", "BIND_CHANNEL", "CREATE", "LIST")
     ]
-    assert list(rpc_gss_proc_t) == [0, 1, 2, 3]
-    assert [*rpc_gss_service_t, *GssService] == [1, 2, 3, 1, 2, 3]
+    assert list(rpc_gss_proc_t) == [0, 1, 2, 3, 4, 5, 6]
+    assert [*rpc_gss_service_t, *GssService] == [1, 2, 3, 4, 1, 2, 3]
     assert (gss_xdr.RPCSEC_GSS_VERS_1, gss_xdr.MAXSEQ) == (1, 0x80000000)
     routine = (
         "BAD_MECH BAD_NAME BAD_NAMETYPE BAD_BINDINGS BAD_STATUS BAD_MIC NO_CRED NO_CONTEXT DEFECTIVE_TOKEN "

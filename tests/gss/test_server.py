@@ -680,7 +680,7 @@ async def test_sessions_are_counted_out_once() -> None:
     client = await peer(one)
     await client.call(1)
     context = only_context(one)
-    session = GssSession(context, GssService.NONE, 2, InlineWorker(), one.counters)
+    session = GssSession(context, Credential(0, 2, 1, b""), b"", InlineWorker(), one.counters)
     assert context.calls == 1
     session.finished()
     session.finished()
@@ -692,7 +692,7 @@ async def test_no_reply_verifier_no_call() -> None:
     one = server()
     await peer(one)
     context = only_context(one)
-    session = GssSession(context, GssService.INTEGRITY, 2, InlineWorker(), one.counters)
+    session = GssSession(context, Credential(0, 2, 2, b""), b"", InlineWorker(), one.counters)
     context.protection.used_up = True  # type: ignore[attr-defined]
     with pytest.raises(AuthRefused) as caught:
         await session.verifier()

@@ -31,6 +31,7 @@ from rpcgss.rpc.rpc_xdr import opaque_auth
 from xdr import Buffer
 
 PROGRAM, VERSION, PROCEDURE = 0x20000001, 1, 5
+CONNECTION = Connection("test", 1)
 
 
 class Dropped(Exception):
@@ -46,6 +47,7 @@ async def echo(session: Session, arguments: bytes) -> bytes:
 class Wire(Link):
     """A connection to one server flavor.
 
+    connection -- the same as the server sees it
     outgoing, incoming -- what happens to each call and each reply on its way
     calls, replies     -- the octets of all of them, as they were before that
     """
@@ -54,6 +56,7 @@ class Wire(Link):
     serial: int = 1
     last_received: float = 0.0
     reliable: bool = True
+    connection: Connection = field(default_factory=lambda: CONNECTION)
     handler: Callable[[Session, bytes], Awaitable[bytes]] = echo
     outgoing: Callable[[bytes], bytes] = bytes
     incoming: Callable[[bytes], bytes] = bytes
@@ -86,7 +89,7 @@ class Wire(Link):
         if self.abandoned:
             raise ConnectionLost("abandoned")
         self.calls.append(call)
-        reply = await serve(self.server, self.outgoing(call), self.handler)
+        reply = await serve(self.server, self.outgoing(call), self.handler, self.connection)
         if self.reply_delay:
             await trio.sleep(self.reply_delay)
         if reply is None:
@@ -130,9 +133,6 @@ def opened(reply: AcceptedReply, results: Buffer) -> bytes:
 def message(transmission: Transmission) -> bytes:
     """The octets of a transmission."""
     return b"".join(bytes(chunk) for chunk in transmission.chunks)
-
-
-CONNECTION = Connection("test", 1)
 
 
 async def serve(
