@@ -78,8 +78,8 @@ def run_workers(
 
     A worker that ends before it is told to is replaced: at once if it has lived for a second, else after a pause that
     doubles, up to 5 seconds; the reason is in the log. SIGHUP and SIGUSR1 are passed on to all workers; who does not
-    handle them ignores them. A second SIGTERM or SIGINT kills the workers at once. If the supervisor is killed, they
-    stop as if they were told to. Workers cannot be sent SIGTERM or SIGINT: end one with SIGKILL.
+    handle them ignores them. SIGINT while they stop kills the workers at once. If the supervisor is killed, they stop
+    as if they were told to. Workers cannot be sent SIGTERM or SIGINT: end one with SIGKILL.
 
     Raises `CannotServe` if a worker says so, or if none lives for a second and one of them has tried 5 times; `OSError`
     with a text that names the address; `RuntimeError` when called from a process that has threads or an event loop.
@@ -94,9 +94,9 @@ def run_workers(
             shared.udp(*udp)
         if unix is not None:
             shared.unix(unix)
-        if bound is not None:
-            bound(shared.addresses)
         with _Supervisor(count, serve, shared, drain_seconds) as supervisor:
+            if bound is not None:
+                bound(shared.addresses)  # who hears of it may send signals
             return supervisor.run()
 
 
@@ -191,10 +191,10 @@ class _Supervisor:
             for worker in self._workers:
                 if worker.pid:
                     os.kill(worker.pid, number)
-        elif number in _STOP and self._kill_at is not None:
-            self._kill()
-        elif number in _STOP:
+        elif number in _STOP and self._kill_at is None:
             self._stop()
+        elif number == signal.SIGINT:  # and not SIGTERM, which some programs send to a process and then to its group
+            self._kill()
 
     def _stop(self) -> None:
         """Nobody comes in any more; what runs may end."""

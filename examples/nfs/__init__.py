@@ -14,6 +14,7 @@ READING_ORDER = (
     "identity",
     "handles",
     "index",
+    "locks",
     "descriptors",
     "exports",
     "filesystem",
@@ -26,6 +27,7 @@ READING_ORDER = (
     "server",
     "mount",
     "running",
+    "work",
     "serve",
     # the client
     "url",

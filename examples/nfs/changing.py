@@ -144,7 +144,7 @@ def _set_others(operation: Operation, node: Node, wanted: sattr3, *, of_new: boo
         with suppress(*([PermissionError] if of_new else [])):
             os.chown(path, uid, gid)
     if isinstance(wanted.mode, set_mode3_TRUE):
-        with operation.files.modes:
+        with operation.files.modes():
             os.chmod(path, wanted.mode.mode & _MODE_BITS)
     accessed, modified = _time_of(wanted.atime), _time_of(wanted.mtime)
     if accessed != _OMITTED or modified != _OMITTED:
@@ -377,7 +377,7 @@ def rename(operation: Operation, argument: RENAME3args) -> RENAME3res:
     moved = operation.hold(operation.files.peek(old, old_name))
     target = _peeked(operation, new, new_name)
     seen = Sighting(Place(new.key, new_name), moved.key, stat.S_ISDIR(moved.stat().st_mode))
-    with operation.files.placing:
+    with operation.files.placing():
         os.rename(old_name, new_name, src_dir_fd=old.descriptor, dst_dir_fd=new.descriptor)
         if target is None or target.file != moved.file:  # else two names of one file: nothing was done
             with acting_as(SERVER):

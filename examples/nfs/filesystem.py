@@ -10,7 +10,9 @@ A handle is resolved in three steps, each only when the one before fails:
 
 What is not found is stale. A file that was moved out of the export is therefore served for NODE_LIFETIME at most.
 RENAME changes the file system and then the index; `placing` is held meanwhile, and by whoever else must see the two
-agree: by who writes rows, and by who found that a row is wrong and looks once more before it searches.
+agree: by who writes rows, and by who found that a row is wrong and looks once more before it searches. This and the
+other locks are common to all processes that use the same state, and so is the index: each may make handles, and all
+find their files.
 Other file systems that are mounted beneath the export are not part of it: their names are listed, not entered.
 Until a walk is done the thread acts as the server itself; the rights of the caller count for the operation proper.
 """
@@ -18,10 +20,9 @@ Until a walk is done the thread acts as the server itself; the rights of the cal
 import errno
 import os
 import stat
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,13 +30,15 @@ from examples.nfs.descriptors import Node, Nodes
 from examples.nfs.handles import FileId, Handles, StaleHandle, load_key
 from examples.nfs.index import Index, Place, Sighting
 from examples.nfs.linux import DirectoryEntry, birth, open_beneath, read_directory, reopen, require_openat2
+from examples.nfs.locks import Locks
 
 NODE_LIFETIME: Final = 5.0
 SEARCH_LIMIT: Final = 20_000
 _NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ESTALE, errno.ENAMETOOLONG)
 _DEEPEST: Final = 2000  # directories above a file
 _DEEPEST_SEARCH: Final = 100
-_LOCKS: Final = 64
+_PLACING, _MODES, _FIRST_OF_NODES = 0, 1, 2  # numbers of locks
+_NODE_LOCKS: Final = 64
 
 
 class NotOpen(Exception):
@@ -56,9 +59,7 @@ class FileSystem:
         self.directory = directory
         self.index = Index(state / "index.sqlite", str(directory))
         self._nodes = Nodes(open_nodes, NODE_LIFETIME)
-        self.placing = threading.Lock()
-        self._locks = [threading.Lock() for _ in range(_LOCKS)]
-        self.modes = threading.Lock()  # held by who changes the mode of a file, for good or for a moment
+        self._locks = Locks(state / "locks", _FIRST_OF_NODES + _NODE_LOCKS)
         descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self.root = Node(_identify(descriptor), descriptor, 0.0)
         self.device = self.root.stat().st_dev
@@ -68,6 +69,15 @@ class FileSystem:
         self._nodes.close()
         self.root.release()
         self.index.close()
+        self._locks.close()
+
+    def placing(self) -> AbstractContextManager[None]:
+        """Hold the lock of who changes where files are, or must see file system and index agree."""
+        return self._locks.holding(_PLACING)
+
+    def modes(self) -> AbstractContextManager[None]:
+        """Hold the lock of who changes the mode of a file, for good or for a moment."""
+        return self._locks.holding(_MODES)
 
     def node_untrusted(self, handle: bytes) -> Node:
         """The node of a handle; the caller releases it. Raises BadHandle, StaleHandle, OSError."""
@@ -129,17 +139,9 @@ class FileSystem:
         finally:
             node.release()
 
-    @contextmanager
-    def changing(self, nodes: Iterable[Node]) -> Iterator[None]:
+    def changing(self, nodes: Iterable[Node]) -> AbstractContextManager[None]:
         """Keep other changes of these nodes through this server out, so that before and after belong together."""
-        numbers = sorted({hash(node.key) % _LOCKS for node in nodes})
-        for number in numbers:
-            self._locks[number].acquire()
-        try:
-            yield
-        finally:
-            for number in numbers:
-                self._locks[number].release()
+        return self._locks.holding_all(_FIRST_OF_NODES + node.file.inode % _NODE_LOCKS for node in nodes)
 
     def peek(self, directory: Node, name: bytes) -> Node:
         """As `child`, for a moment only: the node is not kept open."""
@@ -203,7 +205,7 @@ class FileSystem:
     def _walk_to_one(self, file: FileId) -> Node | None:
         """Try all places that the index knows, while no RENAME of this server's makes them wrong."""
         wrong: list[Place] = []
-        with self.placing:
+        with self.placing():
             for place in self.index.places(file.pack()):
                 if (node := self._walk_to(place, file)) is not None:
                     for other in wrong:
@@ -300,7 +302,7 @@ class FileSystem:
         """Remember in the index what was seen in a directory, unless another call has moved or removed it since."""
         if not (news := self.index.unknown(sightings)):
             return
-        with self.placing:
+        with self.placing():
             self.index.record([seen for seen in news if self._holds(directory, seen.place.name, seen.file)])
 
     def forget(self, directory: Node, name: bytes, node: Node | None) -> None:
@@ -310,7 +312,7 @@ class FileSystem:
         index fails: the name is gone all the same, and what is left of it is found to be wrong when it is used.
         """
         is_directory = node is not None and stat.S_ISDIR(node.stat().st_mode)
-        with suppress(OSError), self.placing:
+        with suppress(OSError), self.placing():
             if node is None or is_directory or node.stat().st_nlink == 0:
                 self.index.forget(Place(directory.key, name), None if node is None else node.key)
             if node is not None and is_directory:

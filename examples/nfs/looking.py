@@ -165,7 +165,7 @@ def opened(operation: Operation, node: Node, flags: int) -> Iterator[int]:
             return reopen(descriptor, flags)
         except PermissionError:
             if _may_nevertheless(operation, node, flags):
-                with acting_as(SERVER), operation.files.modes:
+                with acting_as(SERVER), operation.files.modes():
                     return _reopen_own(descriptor, flags)
             raise
 

@@ -6,6 +6,7 @@ the index what was seen and makes changes durable, again as the server.
 """
 
 import errno
+import mmap
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -142,14 +143,24 @@ class Operation:
 
 
 class WriteVerifier:
-    """Eight octets that change when uncommitted data may have been lost (RFC 1813, 3.3.7)."""
+    """Eight octets that change when uncommitted data may have been lost (RFC 1813, 3.3.7).
+
+    They are in memory that processes have in common which are forked after this was made. Whoever reads them while
+    another process renews them may see half of both: a verifier that nobody has, so that clients write once more.
+    """
 
     def __init__(self) -> None:
-        self.value = os.urandom(8)
+        self._octets = mmap.mmap(-1, 8)
+        self.renew()
+
+    @property
+    def value(self) -> bytes:
+        return self._octets[:]
 
     def renew(self) -> None:
-        """A write-out failed: what was written and not committed may be gone, and clients must write it again."""
-        self.value = os.urandom(8)
+        """What was written and not committed may be gone, and clients must write it again: a write-out failed, or a
+        process ended which alone might have heard of it, for the kernel tells those who have the file open."""
+        self._octets[:] = os.urandom(8)
 
 
 def perform(

@@ -17,13 +17,14 @@ from examples.nfs.filesystem import FileSystem
 from examples.nfs.identity import Credential
 from examples.nfs.looking import MOST_TRANSFER
 from examples.nfs.mount import MountService
+from examples.nfs.operation import WriteVerifier
 from examples.nfs.server import AT_MOST_ONCE, NfsService
 from rpcgss.gss.mechanism import GssapiAcceptor
 from rpcgss.gss.provider import Acceptor
 from rpcgss.gss.server import GssServerFlavor
 from rpcgss.gss.store import ContextStore
 from rpcgss.reauth.server import TicketServer
-from rpcgss.rpc import AcceptNone, AcceptSys, Call, Policy, Server, ServerFlavor
+from rpcgss.rpc import AcceptNone, AcceptSys, Call, Policy, ReplyCache, Server, ServerFlavor
 from rpcgss.rpc.work import ThreadWorker, Worker
 
 _ROOM_FOR_THE_REST: Final = 64 * 1024  # of a record, beside the data of the largest READ or WRITE
@@ -66,6 +67,8 @@ def nfs_server(
     store: ContextStore | None = None,
     worker: Worker | None = None,
     observer: Policy | None = None,
+    verifier: WriteVerifier | None = None,
+    replies: ReplyCache | None = None,
 ) -> Iterator[NfsServer]:
     """NFS and MOUNT for one directory; whoever gets it runs `rpc.serve`, and has left that when the block ends.
 
@@ -76,6 +79,8 @@ def nfs_server(
     tickets  -- grants tickets and honours them; None: no fast re-authentication
     store    -- the contexts, with whatever drop policy and events it has
     observer -- is shown each call that is let in, before it runs
+    verifier -- the write verifier, of all workers; one that begins renews it, for it takes a dead one's place
+    replies  -- to calls that are executed at most once; None: in memory, and not seen by other workers
 
     Raises OSError if a directory cannot be used, ValueError if securities and acceptor do not fit.
     """
@@ -89,13 +94,16 @@ def nfs_server(
             gss = GssServerFlavor(acceptor, store=store, extension=tickets)
         flavors: list[ServerFlavor] = [AcceptNone(), AcceptSys(), *([gss] if gss else [])]
         admission = Admission(securities, exports or everybody(Access.WRITE), users)
-        services = [NfsService(files, admission, worker), MountService(files, admission, worker)]
+        services = [NfsService(files, admission, worker, verifier), MountService(files, admission, worker)]
         policy = _policy(admission, observer)
+        if verifier is not None:
+            verifier.renew()
         rpc = Server(
             services,
             flavors,
             policy=policy,
             non_idempotent=AT_MOST_ONCE,
+            reply_cache=replies,
             max_record=MOST_TRANSFER + _ROOM_FOR_THE_REST,
         )
         yield NfsServer(rpc, files, gss, tickets)

@@ -4,7 +4,8 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,16 +18,19 @@ from examples.nfs.exports import RulesError, load_exports, load_users
 from examples.nfs.identity import can_change, give_up_reserves
 from examples.nfs.mount import EXPORT
 from examples.nfs.output import forget_output
-from examples.nfs.running import NfsServer, kerberos, nfs_server, raise_descriptor_limit, write_status
+from examples.nfs.running import NfsServer, raise_descriptor_limit, write_status
+from examples.nfs.work import Work, files_of_keyring, make_keyring
+from rpcgss.forked import CannotServe
 from rpcgss.gss.errors import AcceptorUnusable
-from rpcgss.gss.store import ContextStore, DropPolicy
+from rpcgss.gss.store import DropPolicy
 from rpcgss.reauth.errors import KeyringError
-from rpcgss.reauth.keyring import Keyring
-from rpcgss.reauth.server import TicketServer
-from rpcgss.rpc import stopping_on_signals
-from transport import listen_tcp
+from rpcgss.rpc import ReplyCacheError, stopping_on_signals
+from rpcgss.workers import Addresses, run_workers
+from transport import Listener, listen_tcp
+from transport.stream import address_text
 
 DRAIN_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 5.0  # for workers to end after that
 
 
 class Securities(click.ParamType[tuple[Security, ...]]):
@@ -88,15 +92,21 @@ class Drops(click.ParamType[DropPolicy]):
 @click.option("--exports", type=click.Path(path_type=Path), help="File of PATTERN none|ro|rw, first match wins.")
 @click.option("--users", type=click.Path(path_type=Path), help="File of PATTERN USER: act as these users (as root).")
 @click.option(
-    "--keyring", type=click.Path(path_type=Path), help="Keys of the tickets.  [default: in the state, made with it]"
+    "--keyring",
+    metavar="PLACE",
+    help="Keys of the tickets: a file, or etcd+https://HOST:PORT/NAME?sealing-key=FILE&...  "
+    "[default: a file in the state, made with it]",
 )
 @click.option("--new-keyring", is_flag=True, help="Make the keyring if it is not there.")
 @click.option("--no-tickets", is_flag=True, help="No fast re-authentication.")
 @click.option("--drop", "drops", type=Drops(), metavar="RULE", help="Lose contexts: every=N calls, or probability=P.")
 @click.option("--state", type=click.Path(path_type=Path), help="Directory for the handles' key and index.")
 @click.option(
-    "--status", type=click.Path(path_type=Path), help="Write counters there at the start, on SIGUSR1 and at the end."
+    "--status",
+    type=click.Path(path_type=Path),
+    help="Write counters there at the start, on SIGUSR1 and at the end; workers to PATH.0, PATH.1 and so on.",
 )
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that serve.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell of refused calls too.")
 def serve(
     directory: Path,
@@ -107,20 +117,20 @@ def serve(
     keytab: Path | None,
     exports: Path | None,
     users: Path | None,
-    keyring: Path | None,
+    keyring: str | None,
     new_keyring: bool,
     no_tickets: bool,
     drops: DropPolicy | None,
     state: Path | None,
     status: Path | None,
+    workers: int,
     verbose: bool,
 ) -> None:
     """Serve DIRECTORY by NFS version 3 and MOUNT version 3, on one port."""
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s")
     state = (state or _usual_state()).absolute()
-    inner = {"--state": state, "--keyring": keyring, "--keytab": keytab}
-    inner |= {"--exports": exports, "--users": users, "--status": status}
-    _require_outside(directory.resolve(), inner)
+    inner = {"--state": state, "--keytab": keytab, "--exports": exports, "--users": users, "--status": status}
+    _require_outside(directory.resolve(), inner | files_of_keyring(keyring))
     if users is not None and not can_change():
         raise click.UsageError("--users: only root on a 64-bit Linux can act as other users")
     with_kerberos = securities != (Security.SYS,)
@@ -129,35 +139,66 @@ def serve(
         if users is not None:
             give_up_reserves()
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        parts = nfs_server(
+        if with_kerberos and not no_tickets:
+            keyring = keyring or str(state / "keyring")
+            make_keyring(keyring, state, new_keyring)
+        work = Work(
             directory,
             state,
             securities,
-            acceptor=kerberos(services or [f"nfs@{socket.getfqdn()}"], keytab) if with_kerberos else None,
-            exports=None if exports is None else load_exports(exports),
-            users=None if users is None else load_users(users),
-            tickets=_tickets(keyring, state, new_keyring) if with_kerberos and not no_tickets else None,
-            store=ContextStore(drop_policy=drops),
+            (services or (f"nfs@{socket.getfqdn()}",)) if with_kerberos else (),
+            keytab,
+            None if exports is None else load_exports(exports),
+            None if users is None else load_users(users),
+            keyring if with_kerberos and not no_tickets else None,
+            drops,
+            status,
         )
-        with parts as server:
-            if status is not None:
-                write_status(server, status)  # that it cannot be written is better known now
-            trio.run(_serve, server, host, port, status)
-            if status is not None:
-                write_status(server, status)
+        if workers == 1:
+            with work.server() as server:
+                trio.run(_serve_alone, work, server, port, host)
+        else:
+            with work.server():
+                pass  # what does not fit together is better known now, and told once
+            sys.exit(_run_workers(work, workers, port, host))
 
 
-async def _serve(server: NfsServer, host: str, port: int, status: Path | None) -> None:
+def _run_workers(work: Work, count: int, port: int, host: str) -> int:
+    async def serve(listeners: list[Listener], number: int) -> None:
+        with work.server(number) as server:
+            await _serve(server, listeners, work.status_of(number))
+
+    def bound(addresses: Addresses) -> None:
+        if isinstance(addresses[0], tuple):
+            _say_where(work, addresses[0])
+
+    grace = DRAIN_SECONDS + GRACE_SECONDS
+    return run_workers(count, serve, tcp=(port, host), bound=bound, drain_seconds=grace)
+
+
+async def _serve_alone(work: Work, server: NfsServer, port: int, host: str) -> None:
     listeners = await listen_tcp(port, host)
+    where = listeners[0].socket.getsockname()[:2]
+    await _serve(server, listeners, work.status, lambda: _say_where(work, where))
+
+
+async def _serve(
+    server: NfsServer, listeners: Sequence[Listener], status: Path | None, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve until told to stop. `ready` is called when signals are heeded."""
     async with stopping_on_signals(server.rpc):
         with trio.open_signal_receiver(signal.SIGUSR1) as arrivals:
-            click.echo(f"listening on {_place(listeners[0])}: {server.files.directory} as {EXPORT}")
+            ready()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_write_when_asked, server, status, arrivals)
                 if server.tickets is not None:
                     nursery.start_soon(server.tickets.watch)
                 await server.rpc.serve(listeners, drain_seconds=DRAIN_SECONDS)
                 nursery.cancel_scope.cancel()
+
+
+def _say_where(work: Work, address: tuple[str, int]) -> None:
+    click.echo(f"listening on {address_text(*address)}: {work.directory.resolve()} as {EXPORT}")
 
 
 async def _write_when_asked(server: NfsServer, status: Path | None, arrivals: AsyncIterator[int]) -> None:
@@ -171,21 +212,6 @@ def _try_to_write_status(server: NfsServer, path: Path) -> None:
         write_status(server, path)
     except OSError as problem:
         logging.warning("%s", problem.strerror)
-
-
-def _place(listener: trio.SocketListener) -> str:
-    host, port = listener.socket.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _tickets(keyring: Path | None, state: Path, make: bool) -> TicketServer:
-    path = keyring or state / "keyring"
-    if path.exists():
-        return TicketServer(Keyring(path))
-    # In a state that has been used before, a keyring that is not there has been lost: nobody replaces it silently.
-    if make or (keyring is None and not any(state.iterdir())):
-        return TicketServer(Keyring.create(path))
-    raise click.ClickException(f"there is no keyring at {path}; add --new-keyring to make one")
 
 
 def _usual_state() -> Path:
@@ -204,7 +230,7 @@ def one_line_errors() -> Iterator[None]:
     """What an operator can mend is told in one line, with exit status 1."""
     try:
         yield
-    except (AcceptorUnusable, KeyringError, RulesError) as problem:
+    except (AcceptorUnusable, CannotServe, KeyringError, ReplyCacheError, RulesError) as problem:
         raise click.ClickException(str(problem)) from problem
     except BrokenPipeError as problem:
         forget_output()

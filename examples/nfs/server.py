@@ -32,18 +32,20 @@ AT_MOST_ONCE: Final[frozenset[xdr.Procedure[Any, Any]]] = frozenset(
     }
 )
 """Whose second run would fail, or undo what came between. WRITE is not among them: to run it again is harmless as long
-as its client waits for the reply, and to keep track of its data would cost more than it is worth. Replies are kept in
-memory: clients know how to go on after a server that was killed, and not what to make of a fault."""
+as its client waits for the reply, and to keep track of its data would cost more than it is worth. What a process had
+not finished that was killed may run again: clients know how to go on then, and not what to make of a fault."""
 
 
 class NfsService(NFS_V3_Service[Call]):
     """NFS version 3 for one export. NULL answers by itself."""
 
-    def __init__(self, files: FileSystem, admission: Admission, worker: Worker) -> None:
+    def __init__(
+        self, files: FileSystem, admission: Admission, worker: Worker, verifier: WriteVerifier | None = None
+    ) -> None:
         self._files: Final = files
         self._admission: Final = admission
         self._worker: Final = worker
-        self._verifier: Final = WriteVerifier()
+        self._verifier: Final = verifier or WriteVerifier()
 
     async def NFSPROC3_GETATTR(self, call: Call, arg: nfs3.GETATTR3args) -> nfs3.GETATTR3res:
         return await self._glance(call, looking.GETATTR, arg)

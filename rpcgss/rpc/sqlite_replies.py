@@ -2,7 +2,8 @@
 
 A call is claimed by the worker that is to execute it before that begins, and what came of it is in the file before its
 reply leaves. The claims of a worker that was killed are found by its lock, which the kernel has let go of: nobody
-knows how far those calls had come, so they are answered SYSTEM_ERR and never executed again.
+knows how far those calls had come, so they are answered SYSTEM_ERR and never executed again, unless the service would
+rather have that than a fault.
 
 The file survives the end of every process. It does not promise to survive the machine's: what was written in the last
 moments before a loss of power may be missing (SQLite's write-ahead log, not synchronised for each call), and then a
@@ -37,6 +38,8 @@ _log = QuietLog(logging.getLogger(__name__))
 class SqliteReplyCache(ReplyCache):
     """Replies in an SQLite file of mode 0600, on a local file system, with its other files beside it.
 
+    resume -- execute again what a killed worker has begun: for services whose clients know what to make of a second
+              execution, as of a file that is there already, and not of SYSTEM_ERR
     worker -- runs what may wait for the disk. Not cancelled: that takes milliseconds
     clock  -- seconds that all processes of the machine agree on, and that never go back while it runs
 
@@ -49,10 +52,12 @@ class SqliteReplyCache(ReplyCache):
         path: str | os.PathLike[str],
         limits: ReplyLimits | None = None,
         *,
+        resume: bool = False,
         worker: Worker | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(limits or ReplyLimits())
+        self._resume: Final = resume
         self._worker: Final = worker or ThreadWorker(1)
         self._clock: Final = clock
         self._database: Final = PrivateDatabase(path, _KIND)
@@ -112,7 +117,11 @@ class SqliteReplyCache(ReplyCache):
             dead = set(self._workers.dead())
             claimed = database.execute("SELECT DISTINCT worker FROM replies WHERE worker IS NOT NULL").fetchall()
             for (worker,) in claimed:
-                if worker in dead or not self._workers.alive(worker):
+                if worker not in dead and self._workers.alive(worker):
+                    continue
+                if self._resume:
+                    database.execute("DELETE FROM replies WHERE worker = ?", (worker,))
+                else:
                     database.execute(f"{_BREAK_OFF} WHERE worker = ?", (last, worker))
 
     def _claim_now(self, key: CallKey, now: float) -> Outcome | Fate:
@@ -120,13 +129,13 @@ class SqliteReplyCache(ReplyCache):
             mine = self._my_name()
             row = database.execute("SELECT worker, results, expiry FROM replies WHERE digest = ?", (key.digest,))
             worker, results, expiry = row.fetchone() or (None, None, now)
-            if worker is not None:
-                if worker != mine and self._workers.alive(worker):
-                    return Fate.RUNNING
+            if worker is not None and worker != mine and self._workers.alive(worker):
+                return Fate.RUNNING
+            if worker is not None and (worker == mine or not self._resume):
                 database.execute(f"{_BREAK_OFF} WHERE digest = ?", (now + self.limits.seconds, key.digest))
                 self.counters.broken_off += worker != mine
                 return Fate.FAULT
-            if expiry > now:
+            if worker is None and expiry > now:
                 return Fate.FAULT if results is None else bytes(results)
             database.execute("DELETE FROM replies WHERE digest = ?", (key.digest,))
             database.execute(_INSERT, (key.digest, key.share, mine, None, ENTRY_OCTETS, now))

@@ -945,10 +945,18 @@ def test_modes_are_changed_by_one_at_a_time(volume: Volume, monkeypatch: pytest.
     """To open a file without rights its owner gives itself some for a moment: no change of the mode may be lost."""
     file = volume.create(volume.root, "f", attributes=sattr(mode=0o000))
     volume.forget_open_files()
-    chmod, alone = os.chmod, list[bool]()
+    chmod, alone, inside = os.chmod, list[bool](), list[None]()
+    modes = volume.files.modes
+
+    @contextmanager
+    def watched() -> Iterator[None]:
+        with modes():
+            inside.append(None)
+            yield
+            inside.pop()
 
     def observed(path: str, mode: int) -> None:
-        alone.append(volume.files.modes.locked())
+        alone.append(bool(inside))
         chmod(path, mode)
 
     def strict(descriptor: int, flags: int) -> int:
@@ -956,6 +964,7 @@ def test_modes_are_changed_by_one_at_a_time(volume: Volume, monkeypatch: pytest.
             raise PermissionError(errno.EACCES, "as the kernel says who is not root")
         return reopen(descriptor, flags)
 
+    monkeypatch.setattr(volume.files, "modes", watched)
     monkeypatch.setattr(os, "chmod", observed)
     monkeypatch.setattr(looking, "reopen", strict)
     assert volume.read(file) == b""

@@ -127,6 +127,24 @@ def test_a_worker_that_is_killed(open_file: OpenFile, path: Path, running: bool)
     assert cache.octets == ENTRY_OCTETS
 
 
+@pytest.mark.parametrize("running", [True, False], ids=["while_we_run", "before_we_begin"])
+def test_what_a_killed_worker_has_begun_may_be_executed_again(path: Path, running: bool) -> None:
+    def open_one() -> SqliteReplyCache:
+        return SqliteReplyCache(path, resume=True, worker=InlineWorker())
+
+    caches = [open_one()] if running else []
+    child = subprocess.Popen([sys.executable, "-c", WORKER, path], cwd=ROOT, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    with child.stdout:
+        assert child.stdout.readline() == b"executing\n"
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    cache = caches[0] if caches else open_one()
+    assert trio.run(cache.run, KEY, execute) == b"result"
+    assert trio.run(cache.run, KEY, never) == b"result"
+    cache.close()
+
+
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 def test_a_forked_child_is_a_worker_of_its_own(path: Path) -> None:
     workers = Workers(path)
