@@ -40,8 +40,10 @@ from examples.nfs.nfs3_xdr import (
 from examples.nfs.url import NfsUrl
 from examples.realm import HOST, Realm
 from rpcgss.gss.client import GssFlavor
+from rpcgss.gss.provider import Credentials
 from rpcgss.reauth.client import TicketClient
 from rpcgss.reauth.etcd import create_sealing_key
+from rpcgss.reauth.tickets import MemoryTicketStore
 from rpcgss.rpc import AuthSys, Client, open_client
 from rpcgss.rpc.messages import CallHeader, encode_auth, encode_call_header
 from rpcgss.rpc.rpc_xdr import auth_flavor, authsys_parms, opaque_auth
@@ -272,7 +274,8 @@ async def test_case_23_two_connections_at_two_workers_do_not_play_ping_pong(real
                     return StreamChannel(stream)
                 await stream.aclose()
 
-        flavor = GssFlavor(f"nfs@{HOST}", extension=TicketClient())
+        alice = Credentials(realm.principal("alice"))  # a ticket in a store is for whoever is known to be the same
+        flavor = GssFlavor(f"nfs@{HOST}", credentials=alice, extension=TicketClient(MemoryTicketStore()))
         with trio.fail_after(60):
             async with open_client(connect, flavor, connections=2) as client:
                 await MOUNT_V3_Client(client.call).MOUNTPROC3_EXPORT()
