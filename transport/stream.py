@@ -136,6 +136,13 @@ class StreamChannel(trio.abc.Channel[bytes]):
         else:
             _hoard_memory()
         await trio.lowlevel.checkpoint_if_cancelled()
+        begun = False
+        if self._turn.value and len(pieces) == 1 and self._socket is not None and self._secure is None:
+            sent = self._write_at_once(self._socket, pieces[0])
+            if sent == len(pieces[0]):
+                return
+            begun = sent > 0
+            pieces = [memoryview(pieces[0])[sent:]]
         # An uncontended trio.Semaphore.acquire would give way to other tasks.
         try:
             self._turn.acquire_nowait()
@@ -149,7 +156,9 @@ class StreamChannel(trio.abc.Channel[bytes]):
         else:
             if self._secure is not None:
                 pieces = self._encrypt(self._secure, pieces)
-            await self._send_to_socket(self._socket, [memoryview(piece).cast("B") for piece in pieces if len(piece)])
+                begun = True  # what is encrypted has its place in the session
+            views = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+            await self._send_to_socket(self._socket, views, begun=begun)
 
     async def receive(self) -> bytes:
         """The next record.
@@ -255,8 +264,12 @@ class StreamChannel(trio.abc.Channel[bytes]):
             _hoard_memory()
         if self._closed:
             raise trio.ClosedResourceError("this channel is closed")
+        octets = RECEIVE_OCTETS if large else UNASKED_OCTETS
         try:
-            data = await self._stream.receive_some(RECEIVE_OCTETS if large else UNASKED_OCTETS)
+            if self._socket is not None and self._secure is None:
+                data: bytes | bytearray = await _receive_from(self._socket, octets)
+            else:
+                data = await self._stream.receive_some(octets)
         except trio.BrokenResourceError:
             if self._broken and not self._closed:
                 raise trio.BrokenResourceError("a record did not get out") from None
@@ -296,15 +309,23 @@ class StreamChannel(trio.abc.Channel[bytes]):
             self._turn.release()
             delivery.done.set()
 
-    async def _send_to_socket(self, sock: trio.socket.SocketType, pieces: list[memoryview]) -> None:
-        """Takes over the turn."""
+    def _write_at_once(self, sock: trio.socket.SocketType, record: Buffer) -> int:
+        """How many octets the kernel takes now. What goes wrong goes wrong again where it can be waited for."""
+        if self._closed or self._broken:
+            return 0
+        try:
+            return os.write(sock.fileno(), record)
+        except OSError:
+            return 0
+
+    async def _send_to_socket(self, sock: trio.socket.SocketType, pieces: list[memoryview], *, begun: bool) -> None:
+        """Takes over the turn. `begun`: some of the record has left already."""
         octets = sum(map(len, pieces))
         handed_on = False
         try:
             await self._write(sock, pieces, self.send_seconds)
         except trio.Cancelled:
-            # What is encrypted has its place in the session.
-            handed_on = self._secure is not None or sum(map(len, pieces)) < octets
+            handed_on = begun or sum(map(len, pieces)) < octets
             if handed_on:
                 trio.lowlevel.spawn_system_task(self._finish, sock, pieces)
             raise
@@ -389,6 +410,20 @@ def _hoard_memory() -> None:
     costs 1.3 ms of processor time instead of 2.4: the rest were page faults.
     """
     bytes(HOARD_OCTETS)
+
+
+async def _receive_from(sock: trio.socket.SocketType, octets: int) -> bytes:
+    """As `trio.SocketStream.receive_some`, which first tries what nearly always fails after a record: 5 us more."""
+    while True:
+        if sock.fileno() < 0:
+            raise trio.ClosedResourceError("this socket is closed")
+        await trio.lowlevel.wait_readable(sock)
+        try:
+            return os.read(sock.fileno(), octets)
+        except BlockingIOError:
+            continue
+        except OSError as error:
+            raise trio.BrokenResourceError(f"receiving failed: {error.strerror or error}") from error
 
 
 def _after(pieces: list[memoryview], sent: int) -> list[memoryview]:
