@@ -28,9 +28,12 @@ LIFE: Final = 300.0  # seconds that a call may take: what does not come back in 
 
 
 def flavor(
-    extension: rpcgss.TicketClient | None, service: str = "INTEGRITY", principal: str | None = None
+    extension: rpcgss.TicketClient | None,
+    service: str = "INTEGRITY",
+    principal: str | None = None,
+    cache: str | None = None,
 ) -> rpcgss.GssFlavor:
-    credentials = rpcgss.Credentials(principal=principal)
+    credentials = rpcgss.Credentials(principal=principal, ccache=cache)
     return rpcgss.GssFlavor(TARGET, service=rpcgss.GssService[service], credentials=credentials, extension=extension)
 
 
@@ -170,9 +173,9 @@ async def crowded(*, port: int, count: int, in_flight: int, seconds: float) -> N
         os._exit(0)
 
 
-async def whole(*, port: int, rounds: int, each: int, principal: str, cache: str) -> None:
-    """From the first request to the reply of the next call, one after the other on one connection: (server's CPU,
-    client's CPU, latency) in seconds for each round of each kind."""
+async def whole(*, port: int, rounds: int, each: int, in_flight: int, principal: str, cache: str) -> None:
+    """From the first request to the reply of the next call, on one connection: seconds of the server's CPU and the
+    client's with so many at once, and latency of one after the other; for each round of each kind."""
     without_service_ticket = shutil.copyfile(cache, cache + ".initial")
     extensions = {
         USED: None,
@@ -182,42 +185,48 @@ async def whole(*, port: int, rounds: int, each: int, principal: str, cache: str
         SHARED: rpcgss.TicketClient(rpcgss.MemoryTicketStore(), share=True),
     }
     found: dict[str, list[tuple[float, float, float]]] = {kind: [] for kind in extensions}
-    exchanged: dict[str, int] = {}
     async with rpcgss.connect_tcp("127.0.0.1", port, rpcgss.AuthNone()) as client:
 
-        async def cpu() -> float:
-            return float((await asked(client))["cpu"])
-
-        async def some(kind: str, count: int) -> tuple[float, float, float]:
+        async def some(kind: str, count: int, in_flight: int) -> tuple[float, float, float]:
             """Nobody says farewell before all is measured."""
+            caches = [f"FILE:{cache}"] * count
+            if kind == FRESH:
+                caches = [shutil.copyfile(without_service_ticket, f"{cache}.{number}") for number in range(count)]
+            flavors = [flavor(extensions[kind], principal=principal, cache=each_cache) for each_cache in caches]
             async with trio.open_nursery() as nursery:
-                flavors = [flavor(extensions[kind], principal=principal) for _ in range(count)]
                 users = [await nursery.start(use, client, own) for own in flavors]
-                ours = took = 0.0
                 if kind == USED:
                     await users[0].call(NULL, None)
-                server = await cpu()
-                for user in users:
-                    if kind == FRESH:
-                        shutil.copyfile(without_service_ticket, cache)
-                    if kind == USED:
-                        user = users[0]
-                    began, used = time.perf_counter(), time.process_time()
-                    await user.call(NULL, None)
-                    ours += time.process_time() - used
-                    took += time.perf_counter() - began
-                server = await cpu() - server
-                exchanged[kind] = sum(own.counters.by_exchange for own in flavors)
+                    users = [users[0]] * count
+                server = (await asked(client))["cpu"]
+                began, used = time.perf_counter(), time.process_time()
+                waiting = iter(users)
+
+                async def caller() -> None:
+                    for user in waiting:
+                        await user.call(NULL, None)
+
+                async with trio.open_nursery() as callers:
+                    for _ in range(in_flight):
+                        callers.start_soon(caller)
+                used, took = time.process_time() - used, time.perf_counter() - began
+                server = (await asked(client))["cpu"] - server
+                exchanges = sum(own.counters.by_exchange for own in flavors)
+                assert exchanges == {USED: 1, CACHED: count, FRESH: count}.get(kind, 0), f"{exchanges} for {kind}"
                 nursery.cancel_scope.cancel()
             await trio.sleep(FAREWELLS)
-            return server / count, ours / count, took / count
+            return server / count, used / count, took / count
 
-        for kind in extensions:
-            await some(kind, 5)  # the first makes the ticket
+        for kind, extension in extensions.items():
+            if extension is not None:  # there has to be a ticket in its store
+                async with client.as_user(flavor(extension, principal=principal)) as user:
+                    await user.call(NULL, None)
+            await some(kind, 5, 1)
         for _ in range(rounds):
             for kind, samples in found.items():
-                samples.append(await some(kind, each))
-    assert exchanged == {USED: 1, CACHED: each, FRESH: each, PLAIN: 0, SHARED: 0}, exchanged
+                server, ours, _ = await some(kind, each, in_flight)
+                _, _, latency = await some(kind, each, 1)
+                samples.append((server, ours, latency))
     say(**found)
 
 

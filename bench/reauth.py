@@ -18,6 +18,7 @@ from bench import processing, recovery, storm
 from bench.document import DOCS, machine, put_figures
 from examples.realm import Realm
 
+IN_FLIGHT: Final = 16
 DOCUMENT: Final = DOCS / "reauth-performance.md"
 
 
@@ -75,7 +76,8 @@ def measure(realm: Realm, principal: str, extent: Extent) -> recovery.Found:
             "whole",
             port=server.port,
             rounds=extent.rounds,
-            each=extent.each // 2,
+            each=extent.each,
+            in_flight=IN_FLIGHT,
             principal=principal,
             cache=str(cache),
         )

@@ -52,6 +52,7 @@ IO_ALLOWED = (
     "rpcgss.gss.client",
     "rpcgss.gss.server",
     "rpcgss.reauth.etcd_gateway",  # asks a cluster, in threads that are not trio's
+    "rpcgss.reauth.target",  # waits for as long as there are signs of life
     "rpcgss.reauth.client",
     "rpcgss.reauth.server",
 )

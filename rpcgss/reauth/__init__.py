@@ -26,6 +26,7 @@ READING_ORDER: Final = (
     "attempt",
     "answer",
     "replies",
+    "target",
     "client",
     "server",
 )

@@ -25,6 +25,7 @@ from rpcgss.reauth.keylog import KeyLog
 from rpcgss.reauth.keys import Buffer, session_key
 from rpcgss.reauth.reauth_xdr import FRA1, reauth_ticket
 from rpcgss.reauth.shares import AVAILABLE
+from rpcgss.reauth.target import Target, target_named
 from rpcgss.reauth.tickets import Ticket, TicketStore
 from rpcgss.rpc.errors import ConnectionLost
 from rpcgss.rpc.flavors import Link
@@ -32,15 +33,6 @@ from rpcgss.rpc.messages import NULL_AUTH, AcceptedReply, ReceivedReply
 from rpcgss.rpc.observe import Source
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, opaque_auth
-
-SILENCE: Final = 5.0
-"""Seconds without a sign of life after which silence is a no."""
-
-MAX_OUTSTANDING: Final = 64
-"""Re-authentications that a process has outstanding per target at most."""
-
-FIRST_BACK_OFF: Final = 1.0
-LONGEST_BACK_OFF: Final = 300.0
 
 MAX_CUTS: Final = 8
 """Connections in a row that may break under a request before that counts as a no: a server that closes the connection
@@ -65,30 +57,6 @@ class TicketClientCounters:
     silent: int = 0
     cut: int = 0
     store_errors: int = 0
-
-
-class Target:
-    """What this process knows of one service: shared by all clients that have it as their target."""
-
-    def __init__(self) -> None:
-        self.places: Final = trio.Semaphore(MAX_OUTSTANDING)
-        self.grants = False  # it has given or honoured a ticket
-        self.last_answer = -float("inf")  # trio time of the last re-authentication that it answered well
-        self.not_before = -float("inf")
-        self._back_off = FIRST_BACK_OFF
-
-    def answered(self, now: float) -> None:
-        self.grants = True
-        self.last_answer = now
-        self.not_before = now
-        self._back_off = FIRST_BACK_OFF
-
-    def refused(self, now: float) -> None:
-        """Requests that were under way together count as one no, or a storm would lengthen the back-off at once."""
-        if now < self.not_before:
-            return
-        self.not_before = now + self._back_off
-        self._back_off = min(2 * self._back_off, LONGEST_BACK_OFF)
 
 
 @dataclass(slots=True)
@@ -121,18 +89,6 @@ class _Flavor:
 
 
 _CREDENTIAL: Final = opaque_auth(auth_flavor.RPCSEC_GSS, CREDENTIAL_BODY)
-
-_targets: Final[trio.lowlevel.RunVar[dict[str, Target]]] = trio.lowlevel.RunVar("rpcgss.reauth targets")
-
-
-def _target(name: str) -> Target:
-    """One for each event loop, which is one for each process but in odd programs."""
-    try:
-        targets = _targets.get()
-    except LookupError:
-        targets = {}
-        _targets.set(targets)
-    return targets.setdefault(name, Target())
 
 
 class TicketClient(ClientExtension):
@@ -187,7 +143,7 @@ class TicketClient(ClientExtension):
         """
         if not demands.mutual:
             return 0
-        flavor, known = self._flavor(demands), _target(demands.target).grants
+        flavor, known = self._flavor(demands), target_named(demands.target).grants
         if carried_context and flavor.granted_on != link.serial and (flavor.made_on == link.serial or not known):
             return 0
         return FRA1 if link.reliable or known else 0
@@ -212,7 +168,7 @@ class TicketClient(ClientExtension):
             return
         self.counters.granted += 1
         flavor.granted_on = link.serial
-        _target(demands.target).grants = True
+        target_named(demands.target).grants = True
         await self._keep(flavor, ticket)
 
     async def recover(self, program: int, version: int, demands: Demands, link: Link) -> ClientContext | None:
@@ -220,7 +176,7 @@ class TicketClient(ClientExtension):
 
         Cancelled: the server may have made a context, which it forgets in a minute; the ticket serves again.
         """
-        flavor, target = self._flavor(demands), _target(demands.target)
+        flavor, target = self._flavor(demands), target_named(demands.target)
         ticket = await self._usable_ticket(flavor)
         if ticket is None or flavor.refused_on == link.serial or trio.current_time() < target.not_before:
             return None
@@ -252,7 +208,7 @@ class TicketClient(ClientExtension):
         """The trio time from which the ticket may be tried again, if there is one; see `ClientExtension`."""
         if not self._flavor(demands).usable(self._wall()):
             return None
-        return max(trio.current_time(), _target(demands.target).not_before)
+        return max(trio.current_time(), target_named(demands.target).not_before)
 
     def closed(self, demands: Demands) -> None:
         """The flavor's ticket is forgotten, except for what is in the store."""
@@ -262,27 +218,14 @@ class TicketClient(ClientExtension):
         self, attempt: Attempt, program: int, version: int, link: Link, target: Target, since: float
     ) -> ReceivedReply | None:
         """Send the request and await its reply; None: silence, from `since` on. Raises ConnectionLost."""
-        reply: ReceivedReply | None = None
-        lost: ConnectionLost | None = None
 
         def seal(header: bytes) -> tuple[opaque_auth, Buffer]:
             return NULL_AUTH, attempt.argument(header)
 
-        async def end_in_silence() -> None:
-            while (until := max(since, link.last_received, target.last_answer) + SILENCE) > trio.current_time():  # noqa: ASYNC110
-                await trio.sleep_until(until)
-            nursery.cancel_scope.cancel()
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(end_in_silence)
-            try:
-                _, reply = await link.exchange(program, version, _CREDENTIAL, seal)
-            except ConnectionLost as error:  # not through the nursery, which would wrap it into a group
-                lost = error
-            nursery.cancel_scope.cancel()
-        if lost is not None:
-            raise lost
-        if reply is None:
+        reply: ReceivedReply | None = None
+        with target.unless_silent(link, since) as patience:
+            _, reply = await link.exchange(program, version, _CREDENTIAL, seal)
+        if patience.cancelled_caught:
             self.counters.silent += 1
         return reply
 

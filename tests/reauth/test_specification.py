@@ -21,7 +21,7 @@ from rpcgss.gss.bodies import Credential, encode_credential, protect, unprotect,
 from rpcgss.gss.gss_xdr import RPCSEC_GSS_DATA, rpc_gss_init_res
 from rpcgss.gss.provider import GssFlag, GssName, GssService
 from rpcgss.gss.store import StoreLimits
-from rpcgss.reauth import aead, client, keys, keyset, reauth_xdr, shares
+from rpcgss.reauth import aead, client, keys, keyset, reauth_xdr, shares, target
 from rpcgss.reauth import answer as answer_module
 from rpcgss.reauth import attempt as attempt_module
 from rpcgss.reauth import server as server_module
@@ -402,10 +402,10 @@ def test_the_limits_in_the_document() -> None:
         "keys in a keyring": keyset.MAX_KEYS,
         "scope octets": keyset.MAX_SCOPE,
         "longest life": keyset.DEFAULT_LIFE,
-        "silence": client.SILENCE,
-        "outstanding requests": client.MAX_OUTSTANDING,
-        "first back-off": client.FIRST_BACK_OFF,
-        "longest back-off": client.LONGEST_BACK_OFF,
+        "silence": target.SILENCE,
+        "outstanding requests": target.MAX_OUTSTANDING,
+        "first back-off": target.FIRST_BACK_OFF,
+        "longest back-off": target.LONGEST_BACK_OFF,
         "broken connections": client.MAX_CUTS,
         "resends of a call": MAX_REFUSALS,
     }
