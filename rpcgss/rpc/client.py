@@ -24,7 +24,7 @@ from rpcgss.rpc.errors import BadReply, CallTimedOut
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import BackOff, ClientCounters, Connect, Connector
 from rpcgss.rpc.messages import CallHeader
-from rpcgss.rpc.observe import OK, End, ObservedCall, Observer, Observers, Source, outcome_of
+from rpcgss.rpc.observe import OK, Audience, End, ObservedCall, Observer, Source, outcome_of
 from rpcgss.rpc.pending import PendingCalls
 from rpcgss.rpc.retransmission import Retransmission, Timers
 from transport import TlsSession
@@ -100,7 +100,7 @@ async def open_client(
             retransmission=retransmission or Retransmission(),
             connections=connections,
             chance=random.Random(seed),
-            observer=None if observer is None else Observers(observer),
+            observer=None if observer is None else Audience(observer),
         )
         # An exception of the block is not this nursery's: it would come out wrapped into a group.
         try:

@@ -211,15 +211,26 @@ class Observers(Observer):
         self._events.tell(event)
 
     def attached(self, source: Source) -> None:
+        self._attached.tell(source)
+
+    def detached(self, source: Source) -> None:
+        self._detached.tell(source)
+
+
+class Audience(Observers):
+    """Those whom one server or client tells: they hear of the events of its sources, too. Each server and client has
+    one of its own, so that what a source says reaches an observer once for each of them, however observers nest."""
+
+    def attached(self, source: Source) -> None:
         """Listens to the events of `source` from now on."""
         if source.events is not None:
             source.events.append(self.event)
-        self._attached.tell(source)
+        super().attached(source)
 
     def detached(self, source: Source) -> None:
         if source.events is not None:
             source.events.remove(self.event)
-        self._detached.tell(source)
+        super().detached(source)
 
 
 def outcome_of(error: BaseException) -> str:

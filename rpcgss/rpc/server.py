@@ -49,12 +49,12 @@ from rpcgss.rpc.observe import (
     DROPPED,
     OK,
     UNSENT,
+    Audience,
     ConnectionEvent,
     ConnectionEventKind,
     End,
     ObservedCall,
     Observer,
-    Observers,
     Source,
     flavor_name,
 )
@@ -164,7 +164,7 @@ class Server:
         if max_octets < max_record:
             raise ValueError(f"max_octets must have room for one record of {max_record} octets (max_record)")
         self.counters: Final = ServerCounters()
-        self._observer: Final = None if observer is None else Observers(observer)
+        self._observer: Final = None if observer is None else Audience(observer)
         self.tls = tls
         self._programs: Final = _by_program(services)
         self._flavors: Final = {flavor.number: flavor for flavor in map(_server_flavor, flavors)}

@@ -1,7 +1,7 @@
 """What an observer is told, whatever happens to the call."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -18,6 +18,7 @@ from rpcgss.rpc import (
     CallTimedOut,
     Client,
     ConnectionEvent,
+    ConnectionEventKind,
     ConnectionLost,
     End,
     Event,
@@ -33,6 +34,7 @@ from rpcgss.rpc import (
     open_client,
 )
 from rpcgss.rpc.messages import NULL_AUTH, CallHeader, encode_auth, encode_call_header
+from rpcgss.rpc.server import ServerCounters
 from tests.rpc.network import Network
 from tests.rpc.program import BEYOND, ECHO, FAIL, HOLD, NULL, PROGRAM, VERSION, Program
 
@@ -230,6 +232,25 @@ async def test_counters_are_announced_and_closed(autojump_clock: trio.testing.Mo
         assert "server" in both.at_server.sources
         assert both.at_client.gone == []
     assert both.at_client.gone == ["client"]
+
+
+class Sounding(AcceptNone):
+    """A flavor with events."""
+
+    def __init__(self) -> None:
+        self.source = Source("sounding", ServerCounters(), Listeners())
+
+    def sources(self) -> Iterable[Source]:
+        yield self.source
+
+
+def test_an_event_is_told_once_however_observers_nest() -> None:
+    diary, flavor = Diary(), Sounding()
+    Server([Program()], [flavor], observer=Observers(Observers(diary), Observer()))
+    assert flavor.source.events is not None
+    event = ConnectionEvent(ConnectionEventKind.OPENED, End.SERVER, "x", 0.0)
+    flavor.source.events.tell(event)
+    assert diary.events == [event]
 
 
 async def test_an_observer_that_raises_hurts_nobody(
