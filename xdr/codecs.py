@@ -68,7 +68,12 @@ class Codec(ABC, Generic[T]):
         except EncodeError as error:
             raise EncodeError(error.problem, path) from None
         except FAULTS:
-            refuse(value, self.name, path)
+            refuse(value, self.expected, path)
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words for who gave another."""
+        return self.name
 
     @abstractmethod
     def _put(self, value: T, out: list[Buffer]) -> None:
@@ -235,6 +240,10 @@ class OpaqueCodec(Codec[bytes]):
         value = octets(value, self.maximum)
         out += (UINT.pack(len(value)), value, ZEROS[len(value) & 3])
 
+    @property
+    def expected(self) -> str:
+        return "bytes"
+
     def _take(self, cursor: Cursor) -> bytes:
         return cursor.opaque(self.maximum)
 
@@ -248,6 +257,10 @@ class FixedOpaqueCodec(Codec[bytes]):
 
     def _put(self, value: Buffer, out: list[Buffer]) -> None:
         out += (octets_exactly(value, self.length), ZEROS[self.length & 3])
+
+    @property
+    def expected(self) -> str:
+        return "bytes"
 
     def _take(self, cursor: Cursor) -> bytes:
         return cursor.opaque_fixed(self.length)
@@ -263,6 +276,15 @@ class StringCodec(Codec[str]):
     def _put(self, value: str, out: list[Buffer]) -> None:
         data = octets(value.encode("utf-8", "surrogateescape"), self.maximum)
         out += (UINT.pack(len(data)), data, ZEROS[len(data) & 3])
+
+    def check(self, value: object, path: str) -> None:
+        if not isinstance(value, str):
+            refuse(value, "str", path)
+        Codec.check(self, value, path)
+
+    @property
+    def expected(self) -> str:
+        return "UTF-8"  # surrogates that stand for no octet
 
     def _take(self, cursor: Cursor) -> str:
         return cursor.string(self.maximum)

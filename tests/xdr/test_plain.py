@@ -32,7 +32,7 @@ REFUSED = [
     ("numbers", [], "numbers: [] is not numbers"),
     ("word_box", {}, "word_box.box: not given"),
     ("word_box", {"box": "x", "more": 1}, "word_box.more: word_box has no such field here"),
-    ("word_box", {"box": 7}, "word_box.box: 7 is not string"),
+    ("word_box", {"box": 7}, "word_box.box: 7 is not str"),
     ("by_colour", {"which": "PINK"}, "by_colour.which: 'PINK' is not colour"),
     ("by_one", {"which": 2}, "by_one.which: 2 selects no arm"),
     ("by_colour", 3, "by_colour: 3 is not by_colour"),
