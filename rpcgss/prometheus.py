@@ -9,9 +9,14 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest, start_http_server
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
+try:
+    from prometheus_client import CollectorRegistry, generate_latest, start_http_server
+    from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+    from prometheus_client.registry import Collector
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "rpcgss.prometheus needs prometheus-client: pip install 'rpcgss[metrics]'", name=error.name
+    ) from error
 
 from rpcgss.metrics import CallKey, Histogram, Metrics, Snapshot
 from rpcgss.rpc.observe import End

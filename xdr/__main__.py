@@ -39,9 +39,19 @@ _IMPORT = click.option(
 )
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Compile XDR files (RFC 4506, RFC 5531) to Python."""
+    """Compile XDR files (RFC 4506, RFC 5531) to Python, and show octets as JSON.
+
+    \b
+    Examples:
+      rpcgss xdr compile nfs3.x                       # writes nfs3_xdr.py
+      rpcgss xdr check nfs3.x
+      rpcgss xdr decode diropargs3 -f nfs3.x <octets
+      echo '{"dir": {"data": "0102"}, "name": "motd"}' | rpcgss xdr encode diropargs3 -m nfs3_xdr | xxd
+    """
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())  # where ``python -m xdr`` looks for modules, and a script does not
 
 
 @main.command("compile")
@@ -122,8 +132,12 @@ def check(
 
 def _typed(command: Callable[..., None]) -> Callable[..., None]:
     """The arguments of decode and encode."""
-    command = click.option("-m", "--module", help="The generated module that knows the type.")(command)
-    command = click.option("-f", "--file", type=click.Path(path_type=Path), help="Or the .x file.")(command)
+    command = click.option("-m", "--module", help="The generated module that knows the type, by its dotted name.")(
+        command
+    )
+    command = click.option(
+        "-f", "--file", type=click.Path(path_type=Path), help="The .x file that defines the type, instead of a module."
+    )(command)
     return click.argument("name", metavar="TYPE")(command)
 
 

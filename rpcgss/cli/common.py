@@ -20,8 +20,13 @@ def told(*errors: type[Exception]) -> Iterator[None]:
     try:
         yield
     except errors as error:
-        said = error.strerror if isinstance(error, OSError) else None
-        raise click.ClickException(said or str(error)) from error
+        raise click.ClickException(_text(error)) from error
+
+
+def _text(error: Exception) -> str:
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 def show_json(value: object) -> None:

@@ -404,6 +404,8 @@ def reason(error: BaseException) -> str:
     """What an error says, in words of the system's where it has some."""
     if isinstance(error, OSError) and error.strerror:
         return str(error.strerror)
+    if isinstance(error, RpcError):
+        return str(error)
     cause = error.__cause__
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror

@@ -1,5 +1,6 @@
 """What all commands have in common, and those that are someone else's."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,31 @@ def test_xdr_is_the_compiler(tmp_path: Path) -> None:
         run = [sys.executable, "-m", *command, "compile", str(source), "-o", "-"]
         outputs.append(subprocess.run(run, capture_output=True, text=True, check=True).stdout)
     assert outputs[0] == outputs[1] != ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["--help"], 0), (["capture", "--help"], 0), (["capture", "-k", "K", "a.pcap"], 1)]
+)
+def test_without_its_library_a_command_says_what_to_install(arguments: list[str], status: int) -> None:
+    script = "import sys; sys.modules['asn1crypto'] = None; from rpcgss.cli import main; main(sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False)
+    assert "eeds asn1crypto: pip install 'rpcgss[capture]'" in done.stdout + done.stderr
+
+
+def test_prometheus_says_what_to_install() -> None:
+    script = "import sys; sys.modules['prometheus_client'] = None; import rpcgss.prometheus"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stderr.endswith("rpcgss.prometheus needs prometheus-client: pip install 'rpcgss[metrics]'\n")
+
+
+def test_modules_beside_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a.x").write_text("typedef string name<8>;\n")
+    script, env = "from rpcgss.cli import main; main()", os.environ | {"PYTHONPATH": os.getcwd()}
+    for arguments, octets in ((["compile", "a.x"], b""), (["decode", "name", "-m", "a_xdr"], b"\0\0\0\1x\0\0\0")):
+        run = [sys.executable, "-P", "-c", script, "xdr", *arguments]
+        done = subprocess.run(run, input=octets, capture_output=True, check=True, cwd=tmp_path, env=env)
+    assert done.stdout == b'"x"\n'
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
