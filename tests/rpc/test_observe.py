@@ -167,7 +167,7 @@ async def test_a_denied_call(autojump_clock: trio.testing.MockClock) -> None:
     assert (seen.outcome, seen.flavor, seen.identity) == ("AUTH_REJECTEDCRED", "none", None)
 
 
-@pytest.mark.parametrize("stat", [1, 14, 15, 0xFFFFFFFF])
+@pytest.mark.parametrize("stat", [1, 14, 99, 0xFFFFFFFF])
 def test_no_peer_can_make_names_of_outcomes(stat: int) -> None:
     assert AuthRefused(stat).wire_name in ("AUTH_BADCRED", "RPCSEC_GSS_CTXPROBLEM", "AUTH_ERROR")
 
