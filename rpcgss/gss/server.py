@@ -225,6 +225,9 @@ class GssServerFlavor(ServerFlavor):
             await self._map(context, self._principals)
         if self._turns is not None:
             await self._turns.take(context.initiator.exported)
+            if not context.alive:
+                self._turns.give_back(context.initiator.exported)
+                raise _lost_meanwhile()
         self.counters.calls += 1
         return GssSession(context, credential, call.header, self._worker, self.counters, self._turns)
 
@@ -236,7 +239,7 @@ class GssServerFlavor(ServerFlavor):
             self.store.drop(context.handle, self._clock())
             raise AuthRefused(auth_stat.AUTH_TOOWEAK, str(refusal)) from refusal
         if not context.alive:
-            raise AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
+            raise _lost_meanwhile()
 
     async def _destroy(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
         """DESTROY (5.4): header and number must be valid. There are no arguments, so what stands in their place
@@ -320,7 +323,7 @@ class GssServerFlavor(ServerFlavor):
         """Take a verified number, unless the context or the number is gone meanwhile. False: drop the call."""
         now = self._clock()
         if not context.alive:
-            raise AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
+            raise _lost_meanwhile()
         if context.expired(now) or context.protection.exhausted:
             self.store.expire(context, now)
             raise AuthRefused(CTXPROBLEM, "the context has come to its end")
@@ -441,6 +444,10 @@ class GssSession(Session):
 def _service(credential: Credential) -> GssService:
     """What a call is protected by. TLS 1.3 encrypts, so the channel is as good as PRIVACY (RFC 5403, 7)."""
     return GssService.PRIVACY if credential.service == _CHANNEL_PROT else GssService(credential.service)
+
+
+def _lost_meanwhile() -> AuthRefused:
+    return AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
 
 
 def _require_procedure_0(call: ReceivedCall) -> None:

@@ -213,8 +213,11 @@ class Client:
         as the block. Any number of users may call at once; none can take the connection from the others.
 
         At the end the flavor is closed (for RPCSEC_GSS: its contexts are destroyed), within `CLOSE_SECONDS`. Cancelled:
-        calls under way may have been executed.
+        calls under way may have been executed. Raises `ValueError` of a flavor that is in use here already: whoever
+        was done first would close it for the other.
         """
+        if flavor is self.flavor or flavor in self._users:
+            raise ValueError(f"{flavor!r} is in use by this client: make one for each user")
         self._attach(flavor)
         lanes = list(self._users.values())
         lane = self._users[flavor] = min(self._lanes, key=lanes.count)

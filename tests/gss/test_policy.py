@@ -342,6 +342,23 @@ async def test_a_call_that_waits_for_its_turn_may_be_cancelled(autojump_clock: t
         assert await client.call(ECHO, b"x") == b"x"
 
 
+async def test_who_is_revoked_while_his_call_waits_for_its_turn(autojump_clock: trio.abc.Clock) -> None:
+    """It is not executed any more."""
+    one = server(max_calls_per_principal=1)
+    async with at_work(None, one) as (network, program), open_client(network.connect, user()) as client:
+        async with trio.open_nursery() as calls:
+            calls.start_soon(client.call, HOLD, b"held")
+            await trio.testing.wait_all_tasks_blocked()
+            calls.start_soon(client.call, ECHO, b"waits")
+            await trio.testing.wait_all_tasks_blocked()
+            assert one.store.drop_where(lambda context: context.initiator.display == "alice@FAKE", 0.0) == 1
+            program.gate.set()
+        assert one.counters.calls == 2
+        assert one.store.counters.established_by_exchange == 2
+    assert one._turns is not None
+    assert len(one._turns) == 0
+
+
 def test_a_limit_of_nothing() -> None:
     with pytest.raises(ValueError, match="refuse"):
         server(max_calls_per_principal=0)

@@ -564,3 +564,19 @@ async def test_each_user_keeps_to_one_connection() -> None:
         with pytest.raises(ValueError, match="needs a connection"):
             async with open_client(net.connect, AuthNone(), connections=0):
                 raise AssertionError("not reached")
+
+
+async def test_a_flavor_has_one_user() -> None:
+    """Else whoever is done first would close it for the other."""
+    async with (
+        network(Server([Program()], [AcceptNone()])) as net,
+        open_client(net.connect, flavor := AuthNone()) as client,
+    ):
+        async with client.as_user(another := AuthNone()) as one:
+            for taken in (flavor, another):
+                with pytest.raises(ValueError, match="in use"):
+                    async with client.as_user(taken):
+                        pass
+            assert await one.call(ECHO, b"x") == b"x"
+        async with client.as_user(another) as one:
+            assert await one.call(ECHO, b"x") == b"x"
