@@ -299,6 +299,8 @@ class GssServerFlavor(ServerFlavor):
                 said = GssService(credential.service) if credential.service in _SERVICES else GssService.INTEGRITY
                 results = await self._control.create(call, context, said, connection, arguments)
             return Answer(await session.verifier(), await session.protect(results))
+        except GarbageArguments as refusal:
+            return Answer(await session.verifier(), b"", refusal)
         finally:
             session.finished()
 

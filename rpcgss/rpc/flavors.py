@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from rpcgss.rpc.errors import AuthRefused
+from rpcgss.rpc.errors import AuthRefused, NotExecuted
 from rpcgss.rpc.messages import (
     NULL_AUTH,
     AcceptedReply,
@@ -240,10 +240,11 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A flavor's own reply to a control message: accepted, SUCCESS."""
+    """A flavor's own reply to a control message: accepted; SUCCESS, unless there is a `refusal`."""
 
     verifier: opaque_auth
     body: Buffer
+    refusal: NotExecuted | None = None
 
 
 class Session(ABC):

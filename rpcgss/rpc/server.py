@@ -350,6 +350,8 @@ class Server:
                 self.counters.control += 1
                 if seen is not None:
                     seen.control, seen.outcome = True, OK
+                if outcome.refusal is not None:
+                    return [self._refusal(call.xid, outcome.refusal, outcome.verifier, connection, seen)]
                 return [encode_success(call.xid, outcome.verifier), outcome.body]
             if seen is not None:
                 seen.identity, seen.flavor = outcome.identity, outcome.identity.security

@@ -148,6 +148,8 @@ async def serve(
         session = await server.authenticate(call, connection)
         if session is None:
             return None
+        if isinstance(session, Answer) and session.refusal is not None:
+            return encode_not_executed(call.xid, session.verifier, session.refusal)
         if isinstance(session, Answer):
             return encode_success(call.xid, session.verifier) + bytes(session.body)
         try:
