@@ -17,8 +17,8 @@ setup: ## Install what is missing: Debian packages, .venv, Python packages (ever
 	@PYTHON='$(PYTHON)' tools/setup
 
 .PHONY: demo
-demo: setup ## The whole story in a throwaway Kerberos realm: NFS copies while the server drops its contexts
-	@$(PY) -m examples.demo
+demo: setup ## The whole story in a throwaway Kerberos realm: NFS copies while the server drops contexts (ARGS="--workers 2")
+	@$(PY) -m examples.demo $(ARGS)
 
 .PHONY: test
 test: setup-test ## Run all tests (make test ARGS="-k window" for some)

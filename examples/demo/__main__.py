@@ -16,6 +16,7 @@ from examples.demo.picture import draw
 from examples.demo.report import checks_with_tickets, checks_without, print_checks, print_failures, table
 from examples.demo.stage import DemoError, open_stage
 from examples.demo.tree import TooSmall, collect
+from examples.etcd import EtcdError, Member
 from examples.nfs.parallel import first_error
 from examples.realm import Realm, RealmError
 
@@ -41,14 +42,21 @@ async def play(settings: Settings, console: Console) -> tuple[Act, Act | None]:
     files = collect(settings.octets)
     say("starting a Kerberos realm on loopback")
     realm = await trio.to_thread.run_sync(Realm)
+    etcd = None
     try:
+        if settings.etcd:
+            say("starting etcd on loopback")
+            etcd = Member(realm.directory / "etcd")
+            await trio.to_thread.run_sync(etcd.start)
         async with open_stage(realm.directory, realm.env) as stage:
-            act = await with_tickets(realm, stage, files, settings, say)
+            act = await with_tickets(realm, stage, etcd, files, settings, say)
             plain = None
             if settings.octets_without:
                 plain = await without_tickets(realm, stage, collect(settings.octets_without), settings, say)
             return act, plain
     finally:
+        if etcd is not None:
+            etcd.stop()
         realm.close()
 
 
@@ -78,20 +86,24 @@ async def watched(settings: Settings, console: Console, limit: float) -> tuple[A
 @click.option("--losses", type=click.IntRange(1), default=200, show_default=True, help="Contexts to lose at least.")
 @click.option("--without", type=click.FloatRange(min=0), default=5.0, show_default=True, metavar="MEGABYTES",
               help="Size of the tree that is copied without tickets; 0: leave that act out.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes of the server.")
+@click.option("--etcd", is_flag=True, help="Keep the server's keyring in an etcd instead of in a file.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), default=Path("demo-output"),
               show_default=True, help="Directory for the report and the timeline.")  # fmt: skip
 @click.option("--limit", type=click.FloatRange(min=1), default=300.0, show_default=True, metavar="SECONDS",
               help="How long it may take.")  # fmt: skip
-def main(megabytes: float, clients: int, losses: int, without: float, output: Path, limit: float) -> None:
+def main(
+    megabytes: float, clients: int, losses: int, without: float, workers: int, etcd: bool, output: Path, limit: float
+) -> None:
     """Copy a real tree by NFS under krb5p while the server loses its contexts, and show that no call fails."""
     console = Console(record=True, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-    settings = Settings(int(megabytes * 1e6), int(without * 1e6), clients, losses)
+    settings = Settings(int(megabytes * 1e6), int(without * 1e6), clients, losses, workers, etcd)
     try:
         output.mkdir(parents=True, exist_ok=True)
         result = trio.run(watched, settings, console, limit)
     except ExceptionGroup as group:
         _fail(first_error(group))
-    except (DemoError, RealmError, TooSmall, OSError) as error:
+    except (DemoError, EtcdError, RealmError, TooSmall, OSError) as error:
         _fail(error)
     else:
         if isinstance(result, CutShort):
@@ -105,7 +117,7 @@ def main(megabytes: float, clients: int, losses: int, without: float, output: Pa
 def _fail(error: Exception) -> None:
     if isinstance(error, OSError) and error.filename and error.strerror:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from error
-    if isinstance(error, DemoError | RealmError | TooSmall | OSError):
+    if isinstance(error, DemoError | EtcdError | RealmError | TooSmall | OSError):
         raise click.ClickException(str(error)) from error
     raise error
 

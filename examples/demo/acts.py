@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import trio
 
@@ -20,7 +21,10 @@ from examples.demo.events import Event, Kind
 from examples.demo.server import Setting
 from examples.demo.stage import Child, Stage
 from examples.demo.tree import SourceFile, digest, shares
+from examples.etcd import Member
 from examples.realm import Realm
+from rpcgss.reauth.etcd import create_sealing_key
+from rpcgss.reauth.place import create_keyring
 
 CALLS_PER_FILE: Final = 6
 CALLS_PER_OCTET: Final = 2 / (128 * 1024)
@@ -42,6 +46,8 @@ class Settings:
     octets_without: int = 5_000_000
     clients: int = 4
     losses: int = 200
+    workers: int = 1
+    etcd: bool = False
 
 
 @dataclass(slots=True)
@@ -69,10 +75,11 @@ class Act:
 class Performance:
     """An act under way: the realm, the stage, and the server's and clients' processes."""
 
-    def __init__(self, act: Act, realm: Realm, stage: Stage, say: Say, directory: Path) -> None:
+    def __init__(self, act: Act, realm: Realm, stage: Stage, say: Say, directory: Path, workers: int) -> None:
         self.act = act
         self.say = say
         self.directory = directory
+        self._workers = workers
         self._realm = realm
         self._stage = stage
         self._first_event = len(stage.events)
@@ -85,11 +92,12 @@ class Performance:
 
     # processes
 
-    async def start_server(self, every: int, port: int = 0) -> int:
+    async def start_server(self, every: int, keyring: str, port: int = 0) -> int:
         """Start the server, for the first time or again; returns its port."""
         name = f"{self.act.title} server {len(self._servers) + 1}"
         path = self.directory / f"{name}.json"
-        Setting(name, port, every, str(self.directory), str(self._realm.service_keytab)).save(path)
+        keytab = str(self._realm.service_keytab)
+        Setting(name, port, every, str(self.directory), keytab, keyring, self._workers).save(path)
         server = await self._stage.start(name, ["examples.demo.server", str(path)])
         self._servers.append(server)
         await self._stage.until(lambda: bool(self._stage.told(name, Kind.READY)), of=[server])
@@ -160,7 +168,7 @@ class Performance:
                 break
             server.signal(signal.SIGCONT)
         self.act.killed = time.monotonic()
-        server.process.kill()
+        server.signal(signal.SIGKILL)
         await server.ended.wait()
 
     # afterwards
@@ -196,14 +204,19 @@ class Performance:
         return self.directory / f"{name.replace(' ', '-')}.ccache"
 
 
-async def with_tickets(realm: Realm, stage: Stage, files: Sequence[SourceFile], settings: Settings, say: Say) -> Act:
-    """The main act."""
+async def with_tickets(
+    realm: Realm, stage: Stage, etcd: Member | None, files: Sequence[SourceFile], settings: Settings, say: Say
+) -> Act:
+    """The main act. `etcd` is where the keyring is; None: in a file."""
     octets = sum(file.size for file in files)
     act = Act("tickets", [f"client {number + 1}" for number in range(settings.clients)], len(files), octets)
     every = _drop_every(len(files), octets, settings.losses)
-    play = Performance(act, realm, stage, say, realm.directory / "tickets")
-    port = await play.start_server(every)
-    say(f"NFS server on port {port}; it drops the context of every {every}th call")
+    play = Performance(act, realm, stage, say, realm.directory / "tickets", settings.workers)
+    keyring = await trio.to_thread.run_sync(_new_keyring, play.directory, etcd)
+    port = await play.start_server(every, keyring)
+    processes = f", {settings.workers} workers" if settings.workers > 1 else ""
+    where = ", its keyring in etcd" if etcd is not None else ""
+    say(f"NFS server on port {port}{processes}{where}; it drops the context of every {every}th call")
     await play.start_clients(port, shares(files, settings.clients), tickets=True)
     act.began = time.monotonic()
     await play.go_ahead()
@@ -214,7 +227,7 @@ async def with_tickets(realm: Realm, stage: Stage, files: Sequence[SourceFile], 
     await play.until_moved(KILL_AT)
     await play.kill_server()
     say("the server is killed (SIGKILL), with a re-authentication on its way")
-    await play.start_server(every, port)
+    await play.start_server(every, keyring, port)
     act.restarted = time.monotonic()
     say("the server is started again; it has its keyring and no context")
     await play.until_copied(1)
@@ -237,9 +250,10 @@ async def without_tickets(realm: Realm, stage: Stage, files: Sequence[SourceFile
     act = Act("plain", clients, len(files), octets)
     if not realm.kdc_running:
         await trio.to_thread.run_sync(realm.start_kdc)
-    play = Performance(act, realm, stage, say, realm.directory / "plain")
+    play = Performance(act, realm, stage, say, realm.directory / "plain", settings.workers)
+    keyring = await trio.to_thread.run_sync(_new_keyring, play.directory, None)
     every = _drop_every(len(files), octets, 20 * settings.clients)
-    port = await play.start_server(every)
+    port = await play.start_server(every, keyring)
     await play.start_clients(port, shares(files, settings.clients), tickets=False)
     act.began = time.monotonic()
     await play.go_ahead()
@@ -253,6 +267,16 @@ async def without_tickets(realm: Realm, stage: Stage, files: Sequence[SourceFile
     await play.stop_server()
     await play.finish(files, compare=False)
     return act
+
+
+def _new_keyring(directory: Path, etcd: Member | None) -> str:
+    """The place of a keyring just made."""
+    place = str(directory / "keyring")
+    if etcd is not None:
+        create_sealing_key(directory / "sealing-key")
+        place = f"etcd+{etcd.url}/demo?sealing-key={quote(str(directory / 'sealing-key'))}"
+    create_keyring(place).close()
+    return place
 
 
 def _drop_every(files: int, octets: int, losses: int) -> int:

@@ -38,7 +38,9 @@ class Child:
     ended: trio.Event = field(default_factory=trio.Event)
 
     def signal(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
+        """Signal it, and its own children: each is the leader of a process group."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, number)
 
     async def say(self, line: str) -> None:
         """Write a line to its standard input, if it still runs."""
@@ -104,7 +106,7 @@ class Stage:
                     await child.process.wait()
             for child in running:
                 if child.process.poll() is None:
-                    child.process.kill()
+                    child.signal(signal.SIGKILL)
                     await child.process.wait()
 
     async def _watch(self, child: Child) -> None:

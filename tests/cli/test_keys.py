@@ -10,6 +10,7 @@ import pytest
 import trio
 from click.testing import CliRunner, Result
 
+from examples.etcd import Member, running
 from rpcgss.cli import main
 from rpcgss.gss.provider import GssName
 from rpcgss.reauth.errors import KeyringError
@@ -17,7 +18,6 @@ from rpcgss.reauth.etcd import EtcdKeyring
 from rpcgss.reauth.keyring import Keyring
 from rpcgss.reauth.place import create_keyring, open_keyring
 from rpcgss.reauth.tickets import SqliteTicketStore, Ticket
-from tests.reauth.etcd import Member, running
 
 SECRET = b"\x5a" * 32
 

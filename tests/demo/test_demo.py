@@ -59,6 +59,15 @@ def test_it_holds(tmp_path: Path) -> None:
     assert not os.listdir(tmp_path / "tmp")
 
 
+def test_it_holds_with_workers_and_etcd(tmp_path: Path) -> None:
+    with demo(tmp_path, "--without", "0", "--workers", "2", "--etcd") as process:
+        output, _ = process.communicate()
+    assert "2 workers, its keyring in etcd" in output
+    assert "All held." in output, output
+    assert process.returncode == 0
+    assert not os.listdir(tmp_path / "tmp")
+
+
 def test_what_does_not_hold_is_said(tmp_path: Path) -> None:
     with demo(tmp_path, "--megabytes", "1", "--without", "0", "--losses", "100000") as process:
         output, _ = process.communicate()
@@ -68,13 +77,13 @@ def test_what_does_not_hold_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_ends_it_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
-    with demo(tmp_path, "--megabytes", "20") as process:
+    with demo(tmp_path, "--megabytes", "20", "--workers", "2", "--etcd") as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "clients copy" in line:
                 break
         processes = descendants(process.pid)
-        assert len(processes) >= 5
+        assert len(processes) >= 9  # the KDC, etcd, the server and its workers, three clients, and who minds them
         process.send_signal(number)
         rest = process.stdout.read()
         process.wait()

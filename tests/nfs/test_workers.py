@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from examples.etcd import Member, running
 from examples.nfs.connect import Access, Session, connected
 from examples.nfs.mount3_xdr import MOUNT_V3_Client, mountres3_MNT3_OK
 from examples.nfs.nfs3_xdr import (
@@ -50,7 +51,6 @@ from rpcgss.rpc.rpc_xdr import auth_flavor, authsys_parms, opaque_auth
 from tests.nfs.test_client_command import At, copy_all
 from tests.nfs.test_server_command import ROOT, Process, command, fails, serving
 from tests.nfs.volume import given, sattr
-from tests.reauth.etcd import Member, running
 from transport import StreamChannel, open_tcp
 
 

@@ -12,11 +12,11 @@ import httpx
 import pytest
 import trustme
 
+from examples.etcd import Member, running
 from rpcgss.reauth.errors import KeyringError
 from rpcgss.reauth.etcd import MAGIC, Etcd, EtcdKeyring, create_sealing_key
 from rpcgss.reauth.etcd_gateway import Stored
 from rpcgss.reauth.keyset import KeySet
-from tests.reauth.etcd import Member, running
 
 NAME = "fleet/nfs"
 PATIENCE = 20.0

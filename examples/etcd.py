@@ -1,4 +1,5 @@
-"""A real etcd for tests: one member on loopback, its data in a temporary directory."""
+"""A throwaway etcd: one member on loopback, its data in a directory of yours. It ends with this process, however that
+ends: its parent is a tiny shell that waits for the end of a pipe of ours."""
 
 import shutil
 import socket
@@ -7,10 +8,25 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import httpx
 
-START_SECONDS = 20.0
+START_SECONDS: Final = 20.0
+_READY: Final = b"ready to serve client requests"
+
+# Runs a command until its own standard input ends.
+_KEEPER: Final = """
+"$@" </dev/null &
+exec >/dev/null 2>&1
+read -r line
+kill -9 "$!"
+wait "$!"
+"""
+
+
+class EtcdError(Exception):
+    """etcd is not there, or did not start; the text says which, and what it said."""
 
 
 class Member:
@@ -29,12 +45,14 @@ class Member:
         return f"{self._scheme}://127.0.0.1:{self._port}"
 
     def start(self) -> None:
+        """Raises EtcdError."""
         program = shutil.which("etcd")
-        assert program is not None, "etcd is not installed: make setup-test"
+        if program is None:
+            raise EtcdError("etcd is not installed: apt install etcd-server, or make setup-test")
         peers = f"http://127.0.0.1:{self._peers}"
         self._process = subprocess.Popen(
             [
-                program,
+                *("sh", "-c", _KEEPER, "sh", program),
                 f"--data-dir={self._directory / 'data'}",
                 f"--listen-client-urls={self.url}",
                 f"--advertise-client-urls={self.url}",
@@ -43,24 +61,29 @@ class Member:
                 f"--initial-cluster=default={peers}",
                 *self._options,
             ],
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            start_new_session=True,
         )
-        ready = threading.Event()
+        heard = threading.Event()
         said: list[bytes] = []
-        self._listener = threading.Thread(target=_listen, args=(self._process, ready, said), daemon=True)
+        self._listener = threading.Thread(target=_listen, args=(self._process, heard, said), daemon=True)
         self._listener.start()
-        assert ready.wait(START_SECONDS), f"etcd did not start: {b''.join(said).decode(errors='replace')}"
+        if not heard.wait(START_SECONDS) or said[-1:] != [_READY]:
+            self.stop()
+            raise EtcdError(f"etcd did not start: {b''.join(said).decode(errors='replace')[-500:]}")
 
     def stop(self) -> None:
         if self._process is not None and self._listener is not None:
-            self._process.kill()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
             self._process.wait()
             self._listener.join()
             self._process = None
 
     def ask(self, path: str, body: dict[str, object]) -> dict[str, object]:
-        """One request of a test's own, without TLS."""
+        """One request without TLS, by somebody who knows etcd's own interface."""
         answer = httpx.post(self.url + path, json=body, trust_env=False)
         answer.raise_for_status()
         found = answer.json()
@@ -77,15 +100,17 @@ def running(member: Member) -> Iterator[Member]:
         member.stop()
 
 
-def _listen(process: subprocess.Popen[bytes], ready: threading.Event, said: list[bytes]) -> None:
+def _listen(process: subprocess.Popen[bytes], heard: threading.Event, said: list[bytes]) -> None:
+    """Keep what it says until it is ready, with `_READY` at the end, or until it ends."""
     assert process.stderr is not None
     with process.stderr as lines:
         for line in lines:
-            said.append(line)
-            if b"ready to serve client requests" in line:
-                ready.set()
-                said.clear()
-    ready.set()
+            if not heard.is_set():
+                said.append(line)
+            if _READY in line and not heard.is_set():
+                said.append(_READY)
+                heard.set()
+    heard.set()
 
 
 def _free_ports(count: int) -> list[int]:
