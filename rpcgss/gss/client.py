@@ -50,7 +50,7 @@ from rpcgss.rpc.work import ThreadWorker, Worker
 from xdr import Buffer
 
 PATIENCE: Final = 30.0
-"""Seconds to wait for the reply to a creation request."""
+"""Seconds to wait for the reply to a creation request over a reliable transport."""
 
 RENEWAL_MARGIN: Final = 600.0
 """A context is replaced so many seconds before it expires, or when a tenth of its life is left."""
@@ -129,7 +129,7 @@ class GssFlavor(ClientFlavor):
                    (version 3)
     list_assertions -- ask what assertions the server knows whenever a context is made: `listed` (version 3)
     provider, worker -- who makes contexts, and where GSS calls that may take long are run
-    patience    -- seconds to wait for the reply to each creation request
+    patience    -- seconds to wait for the reply to each creation request; over UDP it is for the call to give up
     events      -- callables that are told of each `ClientEvent`, at once and in order
 
     Used by one client at a time. `counters` and `events` may be read and changed at any time.

@@ -62,7 +62,8 @@ class CreationRefused(AuthenticationFailed):
 class Initiation:
     """One flavor's way to make contexts by GSS exchanges.
 
-    patience -- seconds to wait for the reply to each creation request
+    patience -- seconds to wait for the reply to each creation request; over an unreliable transport, where silence may
+                be bad luck, it is for the call to give up
     clock    -- trio's
     gss_version -- of RPCSEC_GSS; tickets are of version 1 only
     """
@@ -147,7 +148,7 @@ class _Exchange:
             self._version,
             opaque_auth(RPCSEC_GSS, encode_credential(credential)),
             seal,
-            timeout=self._initiation.patience,
+            timeout=self._initiation.patience if self._link.reliable else None,
         )
         accepted = self._accepted(reply)
         cursor = Cursor(accepted.body)

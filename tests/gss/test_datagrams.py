@@ -17,7 +17,7 @@ from rpcgss.reauth.client import TicketClient
 from rpcgss.reauth.keyset import FixedKeys
 from rpcgss.reauth.server import TicketServer
 from rpcgss.reauth.tickets import MemoryTicketStore
-from rpcgss.rpc import OutcomeUnknown, Retransmission, Server, open_client
+from rpcgss.rpc import CallTimedOut, OutcomeUnknown, Retransmission, Server, open_client
 from rpcgss.rpc.flavors import Answer, Connection
 from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall, parse_call_untrusted
 from tests.gss.test_network import echo_many, flavor, gss
@@ -204,3 +204,17 @@ async def test_kerberos_in_bad_weather(realm: Realm) -> None:
                     assert await client.call(ECHO, b"x" * 100) == b"x" * 100
             assert one.counters.by_exchange == 1
     assert server_flavor.creation_counters.failures == 0
+
+
+async def test_a_context_is_waited_for_as_long_as_its_call(autojump_clock: trio.testing.MockClock) -> None:
+    """Where messages get lost, silence says nothing of the server: it is for the call to give up."""
+    one = flavor()
+    async with datagram_network(Server([Program()], [gss()])) as net, open_client(net.connect, one) as client:
+        began = trio.current_time()
+        net.tamper = lambda datagram: None if trio.current_time() < began + 40 else datagram
+        await client.call(NULL, None, timeout=120)
+        assert one.counters.failures == 0
+        one._current = None
+        began = trio.current_time() + 100
+        with pytest.raises(CallTimedOut):
+            await client.call(NULL, None, timeout=60)

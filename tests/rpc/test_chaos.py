@@ -189,7 +189,7 @@ async def test_executed_once_or_reported_as_unknown(
     assert cache.running == 0
     if isinstance(cache, SqliteReplyCache):
         cache.close()
-    await trio.testing.wait_all_tasks_blocked()  # a broken channel's last write ends by itself
+    await trio.sleep(1)  # a broken channel's last write, which may be late, ends by itself
     assert (len(os.listdir("/proc/self/fd")), trio.lowlevel.current_statistics().tasks_living) == before
     # The networks were as bad as that, and the calls got through all the same.
     assert cache.counters.repeated + cache.counters.joined > CALLS / 50
