@@ -62,6 +62,10 @@ bench-xdr: setup ## The XDR codec beside xdrlib3, as ratios of one run
 load: setup ## Busy clients beside idle, slow and hostile peers: figures for docs/load.md (make load QUICK=1 only prints)
 	@QUICK='$(QUICK)' $(PY) -m bench.load
 
+.PHONY: bench-reauth
+bench-reauth: setup-test ## Recovery by ticket beside krb5, and storms, for docs/reauth-performance.md (QUICK=1 only prints)
+	@QUICK='$(QUICK)' $(PY) -m bench.reauth
+
 .PHONY: fuzz
 fuzz: setup-test ## Hostile octets for every generated type (make fuzz SECONDS=600)
 	@$(PY) -m tests.xdr.fuzz --seconds $(or $(SECONDS),60)
