@@ -225,7 +225,7 @@ class TicketClient(ClientExtension):
         reply: ReceivedReply | None = None
         with target.unless_silent(link, since) as patience:
             _, reply = await link.exchange(program, version, _CREDENTIAL, seal)
-        if patience.cancelled_caught:
+        if patience.silent:
             self.counters.silent += 1
         return reply
 

@@ -4,8 +4,7 @@ How silence is noticed: each attempt has a cancel scope, and one task for all at
 the first of them may be due. It outlives them by a few seconds, so that a storm does not make a task for each.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import Final
 
 import trio
@@ -31,7 +30,7 @@ class Target:
         self.last_answer = -float("inf")  # trio time of the last re-authentication that it answered well
         self.not_before = -float("inf")
         self._back_off = FIRST_BACK_OFF
-        self._waits: Final[set[_Wait]] = set()
+        self._waits: Final[set[Patience]] = set()
         self._nap: trio.CancelScope | None = None  # of the task that looks after them, until it looks again
 
     def answered(self, now: float) -> None:
@@ -47,29 +46,27 @@ class Target:
         self.not_before = now + self._back_off
         self._back_off = min(2 * self._back_off, LONGEST_BACK_OFF)
 
-    @contextmanager
-    def unless_silent(self, link: Link, since: float) -> Iterator[trio.CancelScope]:
-        """A scope that is cancelled `SILENCE` after the last sign of life: `since`, an octet on `link`, or another
+    def unless_silent(self, link: Link, since: float) -> "Patience":
+        """A block that is cancelled `SILENCE` after the last sign of life: `since`, an octet on `link`, or another
         attempt's answer."""
-        with trio.CancelScope() as scope:
-            wait = _Wait(scope, link, since)
-            self._waits.add(wait)
-            self._look_at(self._until(wait))
-            try:
-                yield scope
-            finally:
-                self._waits.remove(wait)
+        return Patience(self, link, since)
 
-    def _until(self, wait: "_Wait") -> float:
-        return max(wait.since, wait.link.last_received, self.last_answer) + SILENCE
-
-    def _look_at(self, moment: float) -> None:
-        """Have somebody look at all waits, at this moment at the latest."""
+    def wait(self, patience: "Patience") -> None:
+        """Have somebody look after it from now on."""
+        self._waits.add(patience)
+        moment = self._until(patience)
         if self._nap is None:
             self._nap = trio.CancelScope(deadline=moment)
             trio.lowlevel.spawn_system_task(self._end_silent_waits)
         elif moment < self._nap.deadline:
             self._nap.deadline = moment
+
+    def ended(self, patience: "Patience") -> None:
+        """Nobody need look after it any more."""
+        self._waits.remove(patience)
+
+    def _until(self, wait: "Patience") -> float:
+        return max(wait.since, wait.link.last_received, self.last_answer) + SILENCE
 
     async def _end_silent_waits(self) -> None:
         while self._nap is not None:
@@ -83,15 +80,31 @@ class Target:
             self._nap = trio.CancelScope(deadline=min(living)) if living else None
 
 
-class _Wait:
-    """One attempt's. By identity."""
+class Patience:
+    """See `Target.unless_silent`; `silent` afterwards says whether it came to an end. By identity."""
 
-    __slots__ = ("link", "scope", "since")
+    __slots__ = ("_target", "link", "scope", "since")
 
-    def __init__(self, scope: trio.CancelScope, link: Link, since: float) -> None:
-        self.scope = scope
-        self.link = link
-        self.since = since
+    def __init__(self, target: Target, link: Link, since: float) -> None:
+        self._target: Final = target
+        self.link: Final = link
+        self.since: Final = since
+        self.scope: Final = trio.CancelScope()
+
+    @property
+    def silent(self) -> bool:
+        return self.scope.cancelled_caught
+
+    def __enter__(self) -> "Patience":
+        self.scope.__enter__()
+        self._target.wait(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        self._target.ended(self)
+        return self.scope.__exit__(kind, error, traceback)
 
 
 _targets: Final[trio.lowlevel.RunVar[dict[str, Target]]] = trio.lowlevel.RunVar("rpcgss.reauth targets")
