@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
@@ -241,12 +241,12 @@ async def hold(*, port: int, count: int, service: str, by_ticket: bool, principa
     tickets = rpcgss.TicketClient(rpcgss.MemoryTicketStore(), share=False) if by_ticket else None
     async with (
         rpcgss.connect_tcp("127.0.0.1", port, rpcgss.AuthNone()) as client,
-        trio.open_nursery() as nursery,
+        AsyncExitStack() as stack,
     ):
 
         async def users(number: int) -> None:
             for _ in range(number):
-                user = await nursery.start(use, client, flavor(tickets, service, principal))
+                user = await stack.enter_async_context(client.as_user(flavor(tickets, service, principal)))
                 await user.call(NULL, None)
 
         await users(count // 4)

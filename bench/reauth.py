@@ -36,7 +36,7 @@ class Extent:
     storms_of_workers: int
 
 
-FULL: Final = Extent(9, 200, (100, 1000, 10000), 4000, 1.5, 10000, 30.0, 2000)
+FULL: Final = Extent(7, 150, (100, 1000, 10000), 4000, 1.5, 10000, 20.0, 1500)
 QUICK: Final = Extent(3, 50, (100, 500), 400, 0.5, 200, 3.0, 200)
 
 
@@ -68,8 +68,9 @@ def main() -> None:
 def measure(realm: Realm, principal: str, extent: Extent) -> recovery.Found:
     keyring = realm.directory / "keyring"
     rpcgss.create_keyring(keyring)
+    progress("processing")
     costs = trio.run(processing.measure, realm, principal, extent.rounds, extent.each)
-    whole = memory = bulk = None
+    progress("whole calls")
     with storm.Server(keyring) as server:
         cache = realm.kinit(principal)
         whole = storm.ask(
@@ -81,6 +82,7 @@ def measure(realm: Realm, principal: str, extent: Extent) -> recovery.Found:
             principal=principal,
             cache=str(cache),
         )
+        progress("krb5p and its upgrade")
         realm.kinit(principal)
         bulk = storm.ask(
             "bulk",
@@ -91,15 +93,23 @@ def measure(realm: Realm, principal: str, extent: Extent) -> recovery.Found:
             in_flight=4,
             principal=principal,
         )
+    progress("memory")
     memory = {
         kind: held(keyring, extent.held, principal, by_ticket=by_ticket)
         for kind, by_ticket in (("by ticket", True), ("by exchange", False))
     }
+    progress("storms")
     storms = [storm.storm(keyring, count) for count in extent.storms]
+    progress("workers")
     workers = [storm.storm(keyring, extent.storms_of_workers, workers=number) for number in (1, 2, 1, 2)]
+    progress("a crowd")
     with storm.Server(keyring, established=recovery.ROOM) as server:
         crowd = storm.ask("crowded", port=server.port, count=extent.crowd, in_flight=64, seconds=extent.crowd_seconds)
     return recovery.Found(costs, whole, bulk, memory, recovery.ticket_octets(), storms, workers, crowd, extent.crowd)
+
+
+def progress(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def held(keyring: Path, count: int, principal: str, *, by_ticket: bool) -> dict[str, float]:
