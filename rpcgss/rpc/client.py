@@ -219,12 +219,13 @@ class Client:
         if flavor is self.flavor or flavor in self._users:
             raise ValueError(f"{flavor!r} is in use by this client: make one for each user")
         self._attach(flavor)
-        lanes = list(self._users.values())
-        lane = self._users[flavor] = min(self._lanes, key=lanes.count)
+        lane = self._users[flavor] = min(self._lanes, key=_users_of)
+        lane.users += 1
         try:
             yield User(self, flavor)
         finally:
             del self._users[flavor]
+            lane.users -= 1
             await self._close_flavor(flavor, lane)
 
     async def _complete(
@@ -312,14 +313,16 @@ class Client:
 
 @dataclass(eq=False, slots=True)
 class _Lane:
-    """One of a client's connections, the flavor of calls on it, and how many are under way."""
+    """One of a client's connections, the flavor of calls on it, how many are under way, and how many users it has."""
 
     connector: Connector
     flavor: ClientFlavor
     calls: int = 0
+    users: int = 0
 
 
 _calls_of: Final = attrgetter("calls")
+_users_of: Final = attrgetter("users")
 
 
 class User:

@@ -561,6 +561,12 @@ async def test_each_user_keeps_to_one_connection() -> None:
                 await user.call(ECHO, b"x")
         serials = [call.connection.serial for call in program.calls]
         assert serials[0] == serials[2] != serials[1] == serials[3]
+        async with client.as_user(AuthNone()):
+            async with client.as_user(AuthNone()):
+                pass
+            async with client.as_user(AuthNone()) as third:  # where the one was who has left
+                await third.call(ECHO, b"x")
+        assert program.calls[-1].connection.serial == serials[1]
         with pytest.raises(ValueError, match="needs a connection"):
             async with open_client(net.connect, AuthNone(), connections=0):
                 raise AssertionError("not reached")
