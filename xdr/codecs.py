@@ -143,6 +143,13 @@ class VoidCodec(Codec[None]):
     __slots__ = ()
     name = "void"
 
+    def encode(self, value: None) -> bytes:
+        return b"" if value is None else super().encode(value)  # type: ignore[redundant-expr]
+
+    def decode(self, data: Buffer) -> None:
+        if len(data):
+            super().decode(data)
+
     def _put(self, value: None, out: list[Buffer]) -> None:
         if value is not None:
             raise TypeError

@@ -309,9 +309,9 @@ class ClientContext:
         Cancelled: no number is taken.
         """
         self._follow(serial)
-        if not self.spent and self._lot:
+        if self._lot and not self.spent:
             await self._lot.park()  # others came first
-        while not self.spent and serial == self._serial and not self.window.open:
+        while not self.window.open and serial == self._serial and not self.spent:
             await self._lot.park()
         if self.spent:
             return None
@@ -351,9 +351,11 @@ class ClientContext:
 
     def _wake(self) -> None:
         """One at a time: each that takes a number calls the next, if there is room. A spent context sends all away."""
+        if not self._lot:
+            return
         if self.spent:
             self._lot.unpark_all()
-        elif self._lot and self.window.open:
+        elif self.window.open:
             self._lot.unpark(count=1)
 
     def __repr__(self) -> str:

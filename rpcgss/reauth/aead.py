@@ -97,6 +97,7 @@ class AeadProtection(MessageProtection):
 
     __slots__ = (
         "__weakref__",
+        "_born",
         "_ciphers",
         "_keys",
         "_lock",
@@ -116,7 +117,8 @@ class AeadProtection(MessageProtection):
         self._ciphers: tuple[Cipher, Cipher] | None = None  # see `_Ciphered`
         self._used_of_late = False
         self._lock: Final = threading.Lock()
-        self._process: Final = _this_process()
+        self._process: Final = os.getpid()
+        self._born: Final = _generation
         self._next = 0
         self._sent = 0
         self._received = 0
@@ -161,7 +163,7 @@ class AeadProtection(MessageProtection):
         return message
 
     def _beyond(self, limit: int) -> bool:
-        return self._sent >= limit or self._received >= limit or self._process != _this_process()
+        return self._sent >= limit or self._received >= limit or self._born != _generation
 
     def _cipher(self, direction: int) -> Cipher:
         """Made when it is used: of a storm's contexts, many never are. Two threads may make it twice, to no harm: it
@@ -176,7 +178,7 @@ class AeadProtection(MessageProtection):
 
     def _take_counter(self, octets: int) -> bytes:
         # Before the lock: a fork may have copied it locked, by a thread that the child does not have.
-        if self._process != _this_process():
+        if self._born != _generation or self._process != os.getpid():
             raise ProtectionUnavailable("a context is not used after fork")
         with self._lock:
             if self._sent >= MAX_OCTETS or self._received >= MAX_OCTETS:
@@ -268,7 +270,3 @@ def _note_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_note_fork)
-
-
-def _this_process() -> tuple[int, int]:
-    return os.getpid(), _generation

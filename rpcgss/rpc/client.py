@@ -249,10 +249,10 @@ class Client:
             lane.calls += 1
             flavor = user or lane.flavor
             try:
-                with self._calls.new(flavor) as (xid, pending):
+                with self._calls.new(flavor) as pending:
                     conversation = Conversation(
                         procedure.name,
-                        CallHeader(xid, procedure.program, procedure.version, procedure.number),
+                        CallHeader(pending.xid, procedure.program, procedure.version, procedure.number),
                         arguments,
                         pending,
                         repeatable=self._repeatable if _numbers(procedure) in self._non_idempotent else math.inf,

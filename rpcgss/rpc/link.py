@@ -171,9 +171,9 @@ class ChannelLink(Link):
         *,
         timeout: float | None = None,
     ) -> tuple[bytes, ReceivedReply]:
-        with self._calls.new() as (xid, pending):
+        with self._calls.new() as pending:
             pending.serial = self.serial
-            header = encode_call_header(CallHeader(xid, program, version, 0), credential)
+            header = encode_call_header(CallHeader(pending.xid, program, version, 0), credential)
             verifier, body = seal(header)
             with trio.fail_after(math.inf if timeout is None else timeout):
                 mail = await self._exchange([header + encode_auth(verifier), body], pending)

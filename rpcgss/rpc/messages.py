@@ -172,6 +172,8 @@ def _take_auth(
         flavor, length = _WORDS_2.unpack_from(view, position)
     except StructError:
         raise BadMessage("a message that ends within its authentication") from None
+    if not length and not flavor:
+        return NULL_AUTH, position + 8
     if length > MAX_AUTH_OCTETS:
         raise AuthRefused(too_long, f"an authentication body of {length} octets")
     end = position + 8 + length

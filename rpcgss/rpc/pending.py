@@ -2,10 +2,8 @@
 
 import secrets
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 import trio
 
@@ -28,16 +26,25 @@ MAILBOX: Final = 8
 
 
 class PendingCall:
-    """One xid. `post` never blocks; one task waits in `next`."""
+    """One xid, for the block that it is entered by. `post` never blocks; one task waits in `next`."""
 
-    __slots__ = ("_mail", "_task", "octets", "owner", "serial")
+    __slots__ = ("_calls", "_mail", "_task", "octets", "owner", "serial", "xid")
 
-    def __init__(self, owner: object) -> None:
+    def __init__(self, xid: int, owner: object, calls: "dict[int, PendingCall]") -> None:
+        self.xid: Final = xid
         self.owner = owner  # who is calling; None: nobody who would mind
+        self._calls: Final = calls
         self.octets = 0  # of the replies that came
         self.serial = 0  # of the connection that carries the call now
         self._mail: deque[Mail] = deque()
         self._task: trio.lowlevel.Task | None = None
+
+    def __enter__(self) -> Self:
+        self._calls[self.xid] = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._calls[self.xid]
 
     def post(self, mail: Mail) -> bool:
         """Put something into the mailbox. False: it is full of replies."""
@@ -75,15 +82,9 @@ class PendingCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
-    @contextmanager
-    def new(self, owner: object = None) -> Iterator[tuple[int, PendingCall]]:
-        """An xid that nobody else uses, and its entry."""
-        xid = self._free_xid()
-        pending = self._calls[xid] = PendingCall(owner)
-        try:
-            yield xid, pending
-        finally:
-            del self._calls[xid]
+    def new(self, owner: object = None) -> PendingCall:
+        """The entry of an xid that nobody else uses, to be entered at once."""
+        return PendingCall(self._free_xid(), owner, self._calls)
 
     def find(self, xid: int | None, serial: int) -> PendingCall | None:
         """Who waits for a reply to `xid` on connection `serial`."""
