@@ -86,17 +86,20 @@ async def find(
     """As `port_of`, with that one of the host's addresses whose rpcbind gave the port: a program may be registered for
     IPv4 and not for IPv6, or for other ports. What rpcbind itself says of hosts is not believed."""
     failures: list[CallFailed | Refusal] = []
+    until = trio.current_time() + timeout
     addresses = await _addresses(host, rpcbind_port, timeout)
-    for address in addresses:
-        opened = open_rpcbind(address, port=rpcbind_port, transport=transport, timeout=timeout / len(addresses))
+    for number, address in enumerate(addresses):
+        seconds = max(until - trio.current_time(), 0.0) / (len(addresses) - number)
+        opened = open_rpcbind(address, port=rpcbind_port, transport=transport, timeout=seconds)
         try:
-            async with opened as rpcbind:
-                found = await rpcbind.address(program, version, rpcbind.netid)
-                if isinstance(found, InternetAddress):
-                    return InternetAddress(address, found.port)
-                failures.append(
-                    NotRegistered(f"{host} has no program {program}, version {version}, for {rpcbind.netid}")
-                )
+            with trio.fail_after(seconds):
+                async with opened as rpcbind:
+                    found = await rpcbind.address(program, version, rpcbind.netid)
+            if isinstance(found, InternetAddress):
+                return InternetAddress(address, found.port)
+            failures.append(NotRegistered(f"{host} has no program {program}, version {version}, for {rpcbind.netid}"))
+        except trio.TooSlowError:
+            failures.append(ConnectionLost(f"the rpcbind at {address} did not answer within {seconds:.3g} s"))
         except (CallFailed, Refusal) as error:
             failures.append(error)
     # That one answered says more than that another did not.

@@ -32,7 +32,7 @@ from rpcgss.rpc.flavors import Connection
 from rpcgss.rpc.rpcbind_xdr import RPCBVERS4_Service, rp__list, rpcb
 from rpcgss.rpc.universal import InternetAddress, LocalAddress, Netid
 from tests.rpc.program import ECHO, PROGRAM, VERSION, Program
-from transport import Listener, listen_tcp, listen_udp, listen_unix
+from transport import Listener, StreamChannel, listen_tcp, listen_udp, listen_unix
 
 
 @dataclass
@@ -90,6 +90,27 @@ async def test_a_server_registers_and_a_client_finds_it(tmp_path: Path) -> None:
         assert not there.others
         with pytest.raises(NotRegistered, match=rf"127\.0\.0\.1.*{PROGRAM}.*{VERSION}.*tcp"):
             await port_of("127.0.0.1", PROGRAM, VERSION, rpcbind_port=there.port)
+
+
+async def test_the_time_is_of_the_whole(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a host's addresses connects slowly, and then says nothing."""
+
+    async def addresses(host: str, port: int, timeout: float) -> list[str]:
+        await trio.sleep(2)
+        return ["192.0.2.1", "192.0.2.2"]
+
+    async def connect() -> StreamChannel:
+        await trio.sleep(3)
+        return StreamChannel(trio.testing.memory_stream_pair()[0])
+
+    monkeypatch.setattr(rpcgss.binding, "_addresses", addresses)
+    monkeypatch.setattr(rpcgss.binding, "_connect", lambda *_: connect)
+    began = trio.current_time()
+    with pytest.raises(ConnectionLost, match=r"the rpcbind at 192\.0\.2\.1 did not answer within"):
+        await port_of("several.example", PROGRAM, VERSION, timeout=10)
+    assert trio.current_time() - began == pytest.approx(10)
 
 
 async def test_all_of_it_over_udp(tmp_path: Path) -> None:
