@@ -10,7 +10,7 @@ programs without trio and to be imported by themselves: `rpcgss.blocking` and `r
 processes: `run_workers`.
 """
 
-from rpcgss.binding import addresses_of, open_local_rpcbind, open_rpcbind, port_of, registered
+from rpcgss.binding import RPCBIND_SOCKET, addresses_of, open_local_rpcbind, open_rpcbind, port_of, registered
 from rpcgss.connect import connect_program, connect_tcp, connect_udp, connect_unix
 from rpcgss.forked import CannotServe
 from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
@@ -104,6 +104,7 @@ READING_ORDER = (
 
 __all__ = [
     "KRB5",
+    "RPCBIND_SOCKET",
     "SPNEGO",
     "AcceptNone",
     "AcceptSys",

@@ -174,35 +174,56 @@ class Serving:
 
 
 def serve_tcp(
-    server: Server, port: int, host: str | None = None, *, drain_seconds: float = DRAIN_SECONDS
+    server: Server,
+    port: int,
+    host: str | None = None,
+    *,
+    drain_seconds: float = DRAIN_SECONDS,
+    rpcbind: str | None = None,
 ) -> AbstractAsyncContextManager[Serving]:
-    """`server` at work on a TCP port, 0 for a free one, while the block of ``async with`` runs. Raises `OSError`."""
-    return _served(server, partial(listen_tcp, port, host), drain_seconds)
+    """`server` at work on a TCP port, 0 for a free one, while the block of ``async with`` runs. Raises `OSError`, and
+    `RegistrationFailed`.
+
+    rpcbind -- the path of the Unix socket of this host's rpcbind (`rpcgss.RPCBIND_SOCKET`), which knows the server's
+               programs meanwhile: see `rpcgss.registered`. None: they are not registered
+    """
+    return _served(server, partial(listen_tcp, port, host), drain_seconds, rpcbind)
 
 
 def serve_udp(
-    server: Server, port: int, host: str | None = None, *, drain_seconds: float = DRAIN_SECONDS
+    server: Server,
+    port: int,
+    host: str | None = None,
+    *,
+    drain_seconds: float = DRAIN_SECONDS,
+    rpcbind: str | None = None,
 ) -> AbstractAsyncContextManager[Serving]:
-    """`server` at work on a UDP port, 0 for a free one, while the block of ``async with`` runs. Raises `OSError`."""
-    return _served(server, partial(listen_udp, port, host), drain_seconds)
+    """`server` at work on a UDP port, 0 for a free one, while the block of ``async with`` runs. Raises `OSError`;
+    else as `serve_tcp`."""
+    return _served(server, partial(listen_udp, port, host), drain_seconds, rpcbind)
 
 
 def serve_unix(
-    server: Server, path: str | os.PathLike[str], *, drain_seconds: float = DRAIN_SECONDS
+    server: Server,
+    path: str | os.PathLike[str],
+    *,
+    drain_seconds: float = DRAIN_SECONDS,
+    rpcbind: str | None = None,
 ) -> AbstractAsyncContextManager[Serving]:
-    """`server` at work on a Unix socket at `path`, while the block of ``async with`` runs. Raises `OSError`."""
+    """`server` at work on a Unix socket at `path`, while the block of ``async with`` runs. Raises `OSError`; else as
+    `serve_tcp`."""
 
     async def listen() -> Listeners:
         return [listen_unix(os.fspath(path))]
 
-    return _served(server, listen, drain_seconds)
+    return _served(server, listen, drain_seconds, rpcbind)
 
 
 @asynccontextmanager
 async def _served(
-    server: Server, listen: Callable[[], Awaitable[Listeners]], drain_seconds: float
+    server: Server, listen: Callable[[], Awaitable[Listeners]], drain_seconds: float, rpcbind: str | None
 ) -> AsyncIterator[Serving]:
-    loop, keeper = background_loop(), Keeper(serving(server, listen, drain_seconds))
+    loop, keeper = background_loop(), Keeper(serving(server, listen, drain_seconds, rpcbind))
     async with _kept(loop, keeper) as listeners:
         yield Serving(loop, keeper, listeners)
 

@@ -179,9 +179,11 @@ def method(plain: Callable[P, R]) -> Callable[P, Coroutine[Any, Any, R]]:
 class Serving:
     """A server at work in the background; see `serve_tcp`. Stops with its ``with`` block, or `stop`."""
 
-    def __init__(self, server: Server, listen: Callable[[], Awaitable[Listeners]], drain_seconds: float) -> None:
+    def __init__(
+        self, server: Server, listen: Callable[[], Awaitable[Listeners]], drain_seconds: float, rpcbind: str | None
+    ) -> None:
         self._loop: Final = background_loop()
-        self._keeper: Final = Keeper(serving(server, listen, drain_seconds))
+        self._keeper: Final = Keeper(serving(server, listen, drain_seconds, rpcbind))
         self._listeners: Final = _open(self._loop, self._keeper)
 
     def __enter__(self) -> Self:
@@ -205,23 +207,47 @@ class Serving:
         _close(self._loop, self._keeper)
 
 
-def serve_tcp(server: Server, port: int, host: str | None = None, *, drain_seconds: float = DRAIN_SECONDS) -> Serving:
-    """`server` at work on a TCP port; 0 takes a free one. Raises `OSError`."""
-    return Serving(server, partial(listen_tcp, port, host), drain_seconds)
+def serve_tcp(
+    server: Server,
+    port: int,
+    host: str | None = None,
+    *,
+    drain_seconds: float = DRAIN_SECONDS,
+    rpcbind: str | None = None,
+) -> Serving:
+    """`server` at work on a TCP port; 0 takes a free one. Raises `OSError`, and `RegistrationFailed`.
+
+    rpcbind -- the path of the Unix socket of this host's rpcbind (`rpcgss.RPCBIND_SOCKET`), which knows the server's
+               programs meanwhile: see `rpcgss.registered`. None: they are not registered
+    """
+    return Serving(server, partial(listen_tcp, port, host), drain_seconds, rpcbind)
 
 
-def serve_udp(server: Server, port: int, host: str | None = None, *, drain_seconds: float = DRAIN_SECONDS) -> Serving:
-    """`server` at work on a UDP port; 0 takes a free one. Raises `OSError`."""
-    return Serving(server, partial(listen_udp, port, host), drain_seconds)
+def serve_udp(
+    server: Server,
+    port: int,
+    host: str | None = None,
+    *,
+    drain_seconds: float = DRAIN_SECONDS,
+    rpcbind: str | None = None,
+) -> Serving:
+    """`server` at work on a UDP port; 0 takes a free one. Raises `OSError`; else as `serve_tcp`."""
+    return Serving(server, partial(listen_udp, port, host), drain_seconds, rpcbind)
 
 
-def serve_unix(server: Server, path: str | os.PathLike[str], *, drain_seconds: float = DRAIN_SECONDS) -> Serving:
-    """`server` at work on a Unix socket at `path`. Raises `OSError`."""
+def serve_unix(
+    server: Server,
+    path: str | os.PathLike[str],
+    *,
+    drain_seconds: float = DRAIN_SECONDS,
+    rpcbind: str | None = None,
+) -> Serving:
+    """`server` at work on a Unix socket at `path`. Raises `OSError`; else as `serve_tcp`."""
 
     async def listen() -> Listeners:
         return [listen_unix(os.fspath(path))]
 
-    return Serving(server, listen, drain_seconds)
+    return Serving(server, listen, drain_seconds, rpcbind)
 
 
 def _wait_for(loop: Loop, function: Callable[[], Awaitable[T]]) -> T:

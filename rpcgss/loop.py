@@ -15,13 +15,14 @@ import contextvars
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, Final, Generic, TypeVar, TypeVarTuple
 
 import trio
 
 import xdr
+from rpcgss.binding import registered
 from rpcgss.rpc.server import Call, Server
 from transport import DatagramListener, Listener
 
@@ -238,10 +239,10 @@ class Keeper(Generic[T]):
 
 @asynccontextmanager
 async def serving(
-    server: Server, listen: Callable[[], Awaitable[Listeners]], drain_seconds: float
+    server: Server, listen: Callable[[], Awaitable[Listeners]], drain_seconds: float, rpcbind: str | None
 ) -> AsyncIterator[Listeners]:
-    """The server at work on what `listen` gives, for as long as the block; then it is stopped, see `Server.serve`.
-    Cancels the block if the server ends first."""
+    """The server at work on what `listen` gives, for as long as the block, and registered with the rpcbind at the path
+    `rpcbind`, if that is one; then it is stopped, see `Server.serve`. Cancels the block if the server ends first."""
     listeners = await listen()
     async with trio.open_nursery() as nursery:
 
@@ -250,7 +251,8 @@ async def serving(
             nursery.cancel_scope.cancel()
 
         nursery.start_soon(serve)
-        yield listeners
+        async with nullcontext() if rpcbind is None else registered(server, listeners, rpcbind=rpcbind):
+            yield listeners
         server.stop()
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import rpcgss
 import rpcgss.asyncio
 from rpcgss import blocking
-from tests.facade.program import ECHO, LIMIT, Plain
+from tests.facade.program import ECHO, LIMIT, Asynchronous, Plain
 
 
 @pytest.fixture
@@ -50,3 +51,53 @@ def test_asyncio(places: tuple[int, int]) -> None:
             assert await client.call(ECHO, b"found") == b"found"
 
     asyncio.run(ask())
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[tuple[str, rpcgss.Portmapper]]:
+    """A portmapper, and the path of its Unix socket."""
+    portmapper = rpcgss.Portmapper()
+    path = str(tmp_path / "rpcbind.sock")
+    with blocking.serve_unix(rpcgss.Server(portmapper.services, [rpcgss.AcceptNone()]), path):
+        yield path, portmapper
+
+
+def known(portmapper: rpcgss.Portmapper) -> list[tuple[str, str]]:
+    return [(each.netid, each.address) for each in portmapper.registry.all()]
+
+
+def text(port: int) -> str:
+    return f"127.0.0.1.{port >> 8}.{port & 255}"
+
+
+def test_registering_from_threads(registry: tuple[str, rpcgss.Portmapper], tmp_path: Path) -> None:
+    rpcbind, portmapper = registry
+    server = rpcgss.Server([blocking.service(Plain())], [rpcgss.AcceptNone()])
+    with blocking.serve_tcp(server, 0, "127.0.0.1", rpcbind=rpcbind) as serving:
+        assert known(portmapper) == [("tcp", text(serving.port))]
+    assert known(portmapper) == []
+    server = rpcgss.Server([blocking.service(Plain())], [rpcgss.AcceptNone()])
+    with blocking.serve_unix(server, tmp_path / "sock", rpcbind=rpcbind):
+        assert known(portmapper) == [("local", str(tmp_path / "sock"))]
+    assert known(portmapper) == []
+
+
+def test_registering_from_asyncio(registry: tuple[str, rpcgss.Portmapper]) -> None:
+    rpcbind, portmapper = registry
+
+    async def serve() -> None:
+        server = rpcgss.Server([rpcgss.asyncio.service(Asynchronous())], [rpcgss.AcceptNone()])
+        async with rpcgss.asyncio.serve_udp(server, 0, "127.0.0.1", rpcbind=rpcbind) as serving:
+            assert known(portmapper) == [("udp", text(serving.port))]
+
+    asyncio.run(serve())
+    assert known(portmapper) == []
+
+
+def test_registering_where_no_rpcbind_is(tmp_path: Path) -> None:
+    """Nothing is left behind."""
+    server = rpcgss.Server([blocking.service(Plain())], [rpcgss.AcceptNone()])
+    path = tmp_path / "sock"
+    with pytest.raises(rpcgss.RegistrationFailed, match="is rpcbind running"):
+        blocking.serve_unix(server, path, rpcbind=str(tmp_path / "nobody"))
+    assert not path.exists()
