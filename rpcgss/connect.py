@@ -43,10 +43,8 @@ def connect_tcp(
     tls            -- over TLS (RFC 9289), on each connection that is made, as `client_tls` says; None: in plaintext
     """
     connect = partial(open_tcp, host, port, max_record=max_record)
-    if tls is not None:
-        connect = partial(open_with_tls, connect, host, tls)
     return open_client(
-        connect,
+        connect if tls is None else partial(open_with_tls, connect, host, _client_tls(tls)),
         flavor,
         timeout=timeout,
         non_idempotent=non_idempotent,
@@ -134,8 +132,9 @@ def connect_program(
     after one that has timed out). Of its answer only the port is believed, not that the program is at another host.
     `tls` is of the program's connection; rpcbind itself is asked in plaintext. Raises `ValueError` of TLS over UDP.
     """
-    if transport == "udp" and tls is not None:
+    if tls is not None and transport == "udp":
         raise ValueError("TLS goes over TCP (RFC 9289, 5.1; there is no DTLS here)")
+    tls = None if tls is None else _client_tls(tls)
 
     async def connect() -> RecordChannel:
         address = await find(host, program, version, transport=transport, rpcbind_port=rpcbind_port)
@@ -154,3 +153,9 @@ def connect_program(
         connections=connections,
         observer=observer,
     )
+
+
+def _client_tls(tls: ClientTls) -> ClientTls:
+    if not isinstance(tls, ClientTls):
+        raise TypeError(f"{tls!r} does not say how a client wants TLS: give what rpcgss.client_tls makes")
+    return tls

@@ -161,6 +161,8 @@ class Server:
         idle_seconds: float = IDLE_SECONDS,
         observer: Observer | None = None,
     ) -> None:
+        if not isinstance(tls, ServerTls | None):
+            raise TypeError(f"{tls!r} does not say how a server offers TLS: give what rpcgss.server_tls makes")
         if max_octets < max_record:
             raise ValueError(f"max_octets must have room for one record of {max_record} octets (max_record)")
         self.counters: Final = ServerCounters()

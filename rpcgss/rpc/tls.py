@@ -94,13 +94,15 @@ def client_tls(
     certificate, key -- PEM files of the client's own certificate, with those that lead to its CA, and of its private
                         key (None: it is in the same file), for servers that ask for one
 
-    Raises `OSError` of files that are not there, or do not hold what they should, with a text that names them.
+    Raises `OSError` of files that are not there, or do not hold what they should, or hold it encrypted, with a text
+    that names them; `ValueError` of a key without a certificate.
     """
+    if key is not None and certificate is None:
+        raise ValueError("a private key is of no use without its certificate")
     with _named_files(ca_file):
         context = ssl.create_default_context(cafile=ca_file)
     if certificate is not None:
-        with _named_files(certificate, key):
-            context.load_cert_chain(certificate, key)
+        _load(context, certificate, key)
     return ClientTls(context, server_name, opportunistic)
 
 
@@ -211,15 +213,19 @@ def server_tls(
 
     certificate, key  -- PEM files of the server's certificate, with those that lead to its CA, and of its private key
                          (None: it is in the same file)
-    client_ca_file    -- PEM file of the CAs whose certificates clients must have; None: they are not asked for any
+    client_ca_file    -- PEM file of the CAs whose certificates clients must have; None: they are not asked for any.
+                         (RFC 9289, 5.2.1, wants every server to ask; but OpenSSL, as Python has it, then refuses a
+                         certificate that no CA here has issued, and with it a client that could do without)
     anonymous_clients -- with a `client_ca_file`: those without a certificate are served, too
     optional          -- see `ServerTls`
 
-    Raises as `client_tls`, and `ValueError` of a certificate that is no server's.
+    Raises as `client_tls`, and `ValueError` of a certificate that is no server's, or of `anonymous_clients` without a
+    `client_ca_file`.
     """
+    if anonymous_clients and client_ca_file is None:
+        raise ValueError("without client_ca_file, all clients are anonymous")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with _named_files(certificate, key):
-        context.load_cert_chain(certificate, key)
+    _load(context, certificate, key)
     if client_ca_file is not None:
         with _named_files(client_ca_file):
             context.load_verify_locations(client_ca_file)
@@ -273,6 +279,12 @@ def _log_session(peer: str, session: TlsSession) -> None:
     )
 
 
+def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    with _named_files(certificate, key):
+        # A password that is none: OpenSSL would ask for one at the terminal, and a service would hang.
+        context.load_cert_chain(certificate, key, password="")
+
+
 @contextmanager
 def _named_files(*files: Path | None) -> Iterator[None]:
     """OpenSSL's errors, with the files that they are about."""
@@ -280,7 +292,11 @@ def _named_files(*files: Path | None) -> Iterator[None]:
         yield
     except OSError as error:  # SSLError is one
         names = " and ".join(os.fspath(file) for file in files if file is not None)
-        why = "no such certificate, or private key, in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        why = (
+            "no such certificate, or private key, in PEM, or an encrypted one"
+            if isinstance(error, ssl.SSLError)
+            else error.strerror
+        )
         raise OSError(error.errno, f"cannot use {names}: {why}") from error
 
 

@@ -10,7 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from rpcgss.rpc import ClientTls, ServerTls, client_tls, server_tls
+from rpcgss.connect import connect_program, connect_tcp
+from rpcgss.rpc import AcceptNone, AuthNone, ClientTls, Server, ServerTls, client_tls, server_tls
+from tests.rpc.program import Program
 from tests.tls.authority import HOST, Authority
 from transport import server_end_point
 
@@ -54,6 +56,36 @@ def test_files_are_named(authority: Authority, make: type, tmp_path: Path) -> No
             make(path)
     with pytest.raises(OSError, match="cannot use "):
         server_tls(authority.ca_file)  # it has no private key
+
+
+def test_encrypted_keys_are_no_reason_to_wait(authority: Authority, tmp_path: Path) -> None:
+    """OpenSSL would ask for the password at the terminal."""
+    both = authority.issue(HOST).read_bytes()
+    key = serialization.load_pem_private_key(both, None)
+    locked = serialization.BestAvailableEncryption(b"password")
+    encrypted = tmp_path / "encrypted.pem"
+    encrypted.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
+        + both[both.index(b"-----BEGIN CERTIFICATE") :]
+    )
+    for make in (server_tls, lambda path: client_tls(None, path)):
+        with pytest.raises(OSError, match=f"cannot use {encrypted}: .*encrypted"):
+            make(encrypted)
+
+
+def test_what_makes_no_sense(authority: Authority) -> None:
+    with pytest.raises(ValueError, match="without its certificate"):
+        client_tls(key=authority.issue(HOST))
+    with pytest.raises(ValueError, match="all clients are anonymous"):
+        server_tls(authority.issue(HOST), anonymous_clients=True)
+    ours, theirs = authority.server(), authority.client()
+    with pytest.raises(TypeError, match=r"rpcgss\.server_tls"):
+        Server([Program()], [AcceptNone()], tls=theirs)  # type: ignore[arg-type]
+    for wrong in (ours, ours.context, True):
+        with pytest.raises(TypeError, match=r"rpcgss\.client_tls"):
+            connect_tcp(HOST, 1, AuthNone(), tls=wrong)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"rpcgss\.client_tls"):
+            connect_program(HOST, 1, 1, AuthNone(), tls=wrong)  # type: ignore[arg-type]
 
 
 HASHES: list[tuple[hashes.HashAlgorithm, str]] = [
