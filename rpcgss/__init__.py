@@ -13,9 +13,11 @@ processes: `run_workers`.
 from rpcgss.binding import RPCBIND_SOCKET, addresses_of, open_local_rpcbind, open_rpcbind, port_of, registered
 from rpcgss.connect import connect_program, connect_tcp, connect_udp, connect_unix
 from rpcgss.forked import CannotServe
+from rpcgss.gss.admission import AssertionPolicy
+from rpcgss.gss.assertions import Assertion, Label, Listed, Privilege
 from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
 from rpcgss.gss.context import GssIdentity
-from rpcgss.gss.errors import AcceptorUnusable, PrincipalRefused
+from rpcgss.gss.errors import AcceptorUnusable, AssertionRefused, PrincipalRefused
 from rpcgss.gss.mechanism import GssapiAcceptor
 from rpcgss.gss.policy import Requirement, Requirements, Strength
 from rpcgss.gss.provider import KRB5, SPNEGO, Credentials, GssService
@@ -110,6 +112,9 @@ __all__ = [
     "AcceptSys",
     "AcceptorUnusable",
     "Anonymous",
+    "Assertion",
+    "AssertionPolicy",
+    "AssertionRefused",
     "AuthNone",
     "AuthRefused",
     "AuthSys",
@@ -142,6 +147,8 @@ __all__ = [
     "KeyLog",
     "Keyring",
     "KeyringError",
+    "Label",
+    "Listed",
     "Listener",
     "LogEvents",
     "MemoryReplyCache",
@@ -155,6 +162,7 @@ __all__ = [
     "Policy",
     "Portmapper",
     "PrincipalRefused",
+    "Privilege",
     "Refusal",
     "Registration",
     "RegistrationFailed",

@@ -264,6 +264,8 @@ class GssServerFlavor(ServerFlavor):
         _require_procedure_0(call)
         if credential.service != GssService.NONE:
             raise AuthRefused(auth_stat.AUTH_BADCRED, f"BIND_CHANNEL with service {credential.service}")
+        if call.body:
+            raise GarbageArguments("BIND_CHANNEL with arguments")
         context = self._find(credential, connection)
         binding = weigh_binding(call.verifier, connection.tls)
         if not context.window.fresh(credential.seq_num):
