@@ -143,7 +143,11 @@ class Conversation:
             await link.send(transmission.chunks)
             return
         began = trio.current_time()
-        await link.send(transmission.chunks)
+        # A peer that takes nothing may let it wait until the server has forgotten the first transmission.
+        with trio.move_on_at(self._sent_until if self._unanswered and self._sent_until else math.inf) as limit:
+            await link.send(transmission.chunks)
+        if limit.cancelled_caught:
+            raise self._outcome_unknown("it could not be sent again in time")
         self._unanswered += 1
         if self._sent_until is None:
             self._sent_until = began + self._repeatable

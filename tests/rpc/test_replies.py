@@ -36,7 +36,7 @@ from rpcgss.rpc.work import InlineWorker
 from tests.rpc.network import Network, network
 from tests.rpc.program import ECHO, FAIL, HOLD, MISSING, NULL, Program
 from tests.rpc.test_server import ACCEPTED, call_record, serving
-from transport import StreamChannel, memory_channel_pair
+from transport import Record, StreamChannel, memory_channel_pair
 
 MakeCache = Callable[..., ReplyCache]
 MARKED: list[xdr.Procedure[Any, Any]] = [ECHO, HOLD, FAIL, MISSING]
@@ -330,6 +330,36 @@ async def test_it_is_not_sent_again_when_the_server_may_have_forgotten(
         program.gate.set()
         assert await client.call(ECHO, b"next") == b"next"
     assert program.executed == {b"once": 1, b"next": 1}
+
+
+async def test_nor_does_it_leave_so_late(make_cache: MakeCache, autojump_clock: trio.testing.MockClock) -> None:
+    """On its way out it has to wait for others."""
+    server, program = server_of(make_cache(seconds=20))
+    program.gate.set()
+    delays = [0.0, 40.0, 0.0]
+
+    async def connect() -> StreamChannel:
+        channel = await net.connect()
+        send, delay = channel.send, delays[net.connections - 1]
+
+        async def late(value: Record) -> None:
+            await trio.sleep(delay)
+            await send(value)
+            if not delay:
+                await net.break_all()
+
+        channel.send = late  # type: ignore[method-assign]
+        return channel
+
+    async with (
+        network(server) as net,
+        open_client(connect, AuthNone(), non_idempotent=MARKED, replies_kept=20, timeout=1000) as client,
+    ):
+        with pytest.raises(OutcomeUnknown, match="sent again in time"):
+            await client.call(HOLD, b"once")
+        assert trio.current_time() < 20
+        await trio.sleep(100)
+    assert program.executed[b"once"] <= 1
 
 
 async def test_closing_the_client_meanwhile_leaves_the_outcome_unknown(
