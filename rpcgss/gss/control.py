@@ -11,6 +11,7 @@ CREATE either grants a child or refuses:
     ... that the application does not grant                   PRIVILEGE_PROBLEM
     a binding to another channel than this one                a child that is bound to none (2.7.1.2)
     an assertion of a kind that nobody knows                  a child without it: the reply lists what was granted
+    a child's child's child, and so on                        AUTH_BADCRED
 """
 
 from collections.abc import Awaitable, Callable
@@ -59,6 +60,8 @@ from xdr import Buffer, DecodeError
 MAX_ARGUMENTS: Final = 16 * 1024
 """Octets in the arguments of CREATE, some of which are remembered as long as the child."""
 MAX_ASSERTIONS: Final = 64
+MAX_GENERATIONS: Final = 8
+"""Below a context that an exchange has made. Whoever uses or loses a context follows this line by recursion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class Control:
             raise GarbageArguments(f"CREATE does not parse: {error}") from error
         if len(arguments) > MAX_ARGUMENTS or len(asked.rca_assertions) > MAX_ASSERTIONS:
             raise GarbageArguments("more assertions than anybody needs")
+        if _generation(parent) >= MAX_GENERATIONS:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, f"a child after {MAX_GENERATIONS} generations")
         inner = None
         if asked.rca_mp_auth is not None:
             inner = await self._inner(asked.rca_mp_auth, call, parent, service)
@@ -245,6 +250,14 @@ class Control:
             return await context.guard.run(self._host.worker, len(message), context.protection.mic, message)
         except SecurityError as error:
             raise AuthRefused(auth_stat.RPCSEC_GSS_CTXPROBLEM, str(error)) from error
+
+
+def _generation(context: Context) -> int:
+    """How many parents there are above it."""
+    generation = 0
+    while context.elders:
+        context, generation = context.elders[0], generation + 1
+    return generation
 
 
 async def _ask(stat: int, grant: Callable[..., Awaitable[None]], identity: GssIdentity, assertion: Assertion) -> None:

@@ -12,6 +12,7 @@ from rpcgss.gss.assertions import Assertion, Label, Listed, Privilege, decode_li
 from rpcgss.gss.bodies import signed_by_reply
 from rpcgss.gss.children import MAX_CHILDREN
 from rpcgss.gss.context import Origin
+from rpcgss.gss.control import MAX_GENERATIONS
 from rpcgss.gss.gss_xdr import (
     CODECS,
     RPCSEC_GSS_BIND_CHANNEL,
@@ -658,6 +659,20 @@ async def test_children_are_counted() -> None:
     assert [store.find(handle) is not None for handle in handles] == [False, False, True, True, True]
     assert store.counters.established_by_create == 5
     assert store.established == 4
+
+
+async def test_no_line_of_descendants_without_end() -> None:
+    """Whatever follows a line from child to parent (use, loss, names) must not run out of stack."""
+    one = server()
+    peer = await VersionedPeer(one, 3).made()
+    made: list[bytes] = []
+    while isinstance(reply := await peer.control(RPCSEC_GSS_CREATE, 1 + (not made), NOTHING.to_bytes()), AcceptedReply):
+        peer.handle = rgss3_create_res.from_bytes(peer.opened(reply, 1 + (not made))).rcr_handle
+        made.append(peer.handle)
+        assert len(made) < 1100, "deeper than the stack"
+    assert denial(reply) == auth_stat.AUTH_BADCRED
+    assert len(made) == MAX_GENERATIONS
+    assert one.store.established == 1 + MAX_GENERATIONS
 
 
 async def test_a_store_without_room_for_a_family() -> None:
