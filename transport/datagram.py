@@ -15,7 +15,7 @@ import socket
 import struct
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -102,7 +102,7 @@ class DatagramChannel(trio.abc.Channel[bytes]):
                 self._socket.send(octets)
                 return
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._socket)
+                await self._wait(trio.lowlevel.wait_writable)
             except OSError as error:
                 # The first error may be one that an earlier datagram met with: then this one has not left.
                 if told and error.errno == errno.EMSGSIZE:
@@ -123,7 +123,7 @@ class DatagramChannel(trio.abc.Channel[bytes]):
                 break
             except BlockingIOError:
                 self._in_a_row = 0
-                await self._wait()
+                await self._wait(trio.lowlevel.wait_readable)
             except OSError as error:
                 self._heed(error)
                 await trio.lowlevel.checkpoint()
@@ -144,9 +144,9 @@ class DatagramChannel(trio.abc.Channel[bytes]):
         _close(self._socket)
         await trio.lowlevel.checkpoint()
 
-    async def _wait(self) -> None:
+    async def _wait(self, wait: Callable[[socket.socket], Awaitable[None]]) -> None:
         try:
-            await trio.lowlevel.wait_readable(self._socket)
+            await wait(self._socket)
         except trio.ClosedResourceError:
             if self._closed:
                 raise  # else there is another socket now

@@ -1,6 +1,7 @@
 """UDP sockets on loopback: channels, listeners, and what the network says."""
 
 import socket
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -270,3 +271,19 @@ async def test_stopping_answers_what_runs() -> None:
         await trio.testing.wait_all_tasks_blocked()
         program.gate.set()
     assert listener.socket.fileno() == -1
+
+
+async def test_a_sender_that_waits_while_another_address_has_its_turn() -> None:
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)  # whose buffers can be filled
+    (listener,) = await listen_udp(0, "127.0.0.1")
+    with far:
+        channel = DatagramChannel(near, others=[(socket.AF_INET, listener.socket.getsockname())])
+        async with channel, listener, trio.open_nursery() as nursery:
+            with suppress(BlockingIOError):
+                while True:
+                    near.send(b"full")
+            nursery.start_soon(channel.send, b"after all")
+            await trio.testing.wait_all_tasks_blocked()
+            channel._turn()
+            ((datagram, _),) = await listener.receive()
+            assert datagram == b"after all"
