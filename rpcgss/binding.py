@@ -156,6 +156,7 @@ async def registered(
 
     A netid has one address: of several listeners of a kind, the first is registered. What was registered for the same
     programs, versions and netids before, by a run that has crashed say, is replaced; nothing else is touched.
+    An rpcbind that is started anew knows nothing of it, unless it keeps what it knew (``rpcbind -w``, as on Debian).
 
     rpcbind -- the path of its Unix socket, where it knows who registers
     timeout -- seconds that each call may take

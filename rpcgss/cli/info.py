@@ -64,7 +64,7 @@ def command(host: str | None, port: int, transport: str | None, timeout: float, 
     with told(RpcError):
         answer = trio.run(_ask, opened)
     if as_json:
-        show_json({"rpcbind_version": answer.version, "programs": [_described(each) for each in answer[1]]})
+        show_json({"rpcbind_version": answer.version, "programs": [_described(each) for each in answer.registrations]})
     else:
         _show(answer)
 

@@ -89,7 +89,8 @@ class Event:
 
 class ConnectionEventKind(Enum):
     """What happened to a connection. OPENED ones end as CLOSED or, against the will of this end, LOST; of FAILED ones
-    a client could make none."""
+    a client could make none. A server has none of UDP: it knows no beginnings and ends there, and anybody can forge
+    what would look like one; calls are told of all the same."""
 
     OPENED = "opened"
     CLOSED = "closed"
