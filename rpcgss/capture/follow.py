@@ -50,7 +50,7 @@ SHOWN_OCTETS: Final = 8
 _NO_CREATION: Final = "the context's creation is not in the capture"
 NO_KEYS: Final = "its tokens are not Kerberos' own"
 NO_TICKET: Final = "the ticket was granted before the capture begins"
-NO_SESSION_KEY: Final = "the ticket's session key is not known"
+NO_SESSION_KEY: Final = "the ticket's session key is not known (no keytab, or X25519 shares agreed on before)"
 _LOSSES: Final = (auth_stat.RPCSEC_GSS_CREDPROBLEM, auth_stat.RPCSEC_GSS_CTXPROBLEM)
 
 

@@ -37,10 +37,23 @@ def command(
 
     Every message is taken apart, encoded again and compared; with the service's keytab, everything that Kerberos signed
     or encrypted is checked. Ends with status 1 if anything is wrong in the traffic, 2 if FILE cannot be read (further).
+
+    \b
+    Examples:
+      rpcgss capture nfs.pcapng --keytab /etc/krb5.keytab --xdr nfs3.x --xdr mount3.x
+      rpcgss capture nfs.pcapng --problems
+      rpcgss capture nfs.pcapng --json | jq -c 'select(.refused) | [.name, .status]'
+      tcpdump -U -w - port 2049 | rpcgss capture -
     """
     teller: Teller = Lines() if as_json else Timetable()
     try:
-        timeline = Timeline(read_keytab(keytab.read_bytes()) if keytab else (), Programs.load(xdr))
+        keys = read_keytab(keytab.read_bytes()) if keytab else ()
+    except CaptureError as error:
+        raise click.UsageError(f"{keytab}: {error}") from error
+    except OSError as error:
+        raise click.UsageError(f"{keytab}: {error.strerror}") from error
+    try:
+        timeline = Timeline(keys, Programs.load(xdr))
     except CaptureError as error:
         raise click.UsageError(str(error)) from error
     summary, failure = Summary(), None
