@@ -279,7 +279,13 @@ async def _run_here(
 
     def begin() -> None:
         try:
-            task = here.create_task(method(call, *arguments))
+            running = method(call, *arguments)
+            if not asyncio.iscoroutine(running):
+                raise TypeError(
+                    f"{call.procedure.name} is a plain method: make it async, or give its service to "
+                    "rpcgss.blocking.service"
+                )
+            task = here.create_task(running)
         except Exception as error:
             failures.append(error)
             tell()

@@ -121,6 +121,8 @@ async def _first_to_answer(
             return rpcbind
         except CallFailed as error:
             failures.append(error)
+    if isinstance(failures[0], ConnectionLost):
+        raise ConnectionLost(f"cannot ask the rpcbind of {host}: {failures[0]}") from failures[0]
     raise failures[0]
 
 

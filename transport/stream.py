@@ -457,6 +457,8 @@ def address_text(host: str, port: int) -> str:
 
 def check_address(host: str | None, port: int, problem: str) -> None:
     """Raises `OSError` of what the system takes for another port, or raises something else for."""
+    if not isinstance(port, int):
+        raise TypeError(f"{problem}: ports are numbers, not {type(port).__name__}")
     if not 0 <= port <= MAX_PORT:
         raise OSError(errno.EINVAL, f"{problem}: ports are numbers up to {MAX_PORT}")
     try:

@@ -155,6 +155,9 @@ class GssFlavor(ClientFlavor):
         worker: Worker | None = None,
         patience: float = PATIENCE,
     ) -> None:
+        if extension is not None and not isinstance(extension, ClientExtension):
+            raise TypeError(f"{extension!r} is no client's extension: give a TicketClient")
+        service = GssService(service)
         self.demands: Final = Demands(target, service, mechanism, mutual, delegate, credentials or Credentials())
         self.security = service.security
         self.counters = GssClientCounters()

@@ -121,6 +121,8 @@ class GssServerFlavor(ServerFlavor):
     ) -> None:
         if not services:
             raise ValueError("a server without any service can take no call")
+        if extension is not None and not isinstance(extension, ServerExtension):
+            raise TypeError(f"{extension!r} is no server's extension: give a TicketServer")
         if not versions or not _VERSIONS.issuperset(versions):
             raise ValueError(f"versions are some of {sorted(_VERSIONS)}")
         self.store: Final = store or ContextStore()

@@ -116,6 +116,8 @@ class TicketServer(ServerExtension):
         remembered: int = MAX_REMEMBERED,
         key_log: KeyLog | None = None,
     ) -> None:
+        if not isinstance(keyring, KeySource):
+            raise TypeError(f"{keyring!r} is no keyring: give what open_keyring(…) gives")
         self.counters: Final = TicketServerCounters()
         self.events: Final[Listeners[ReauthEvent]] = Listeners()
         self._keyring: Final = keyring

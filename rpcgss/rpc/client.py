@@ -77,6 +77,10 @@ async def open_client(
     """
     if connections < 1:
         raise ValueError("a client needs a connection")
+    if not isinstance(flavor, ClientFlavor):
+        raise TypeError(f"{flavor!r} is no client's flavor: give AuthNone(), AuthSys() or a GssFlavor")
+    if not trio.lowlevel.in_trio_run():
+        raise RuntimeError("this is for trio: rpcgss.asyncio and rpcgss.blocking have the same for other programs")
     failure: BaseException | None = None
     # The connection outlives a cancellation from outside for as long as the block does, so that the block can clean up
     # by shielded calls.

@@ -4,7 +4,7 @@ A `Refusal` is both ends' word for the same thing: a handler or a flavor of the 
 wire status into the reply, and the client that gets the reply raises it again.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat, reject_stat
 
@@ -109,6 +109,13 @@ class RpcMismatch(Denied):
         return reject_stat.RPC_MISMATCH.name
 
 
+_MEANINGS: Final[dict[int, str]] = {
+    auth_stat.AUTH_BADCRED: "the credential cannot be read there",
+    auth_stat.AUTH_REJECTEDCRED: "this flavor, or this credential, is not taken there",
+    auth_stat.AUTH_TOOWEAK: "more is demanded there: another flavor or service, or TLS",
+}
+
+
 class AuthRefused(Denied):
     """The server did not accept the credential or verifier; `stat` is its auth_stat, perhaps one without a name."""
 
@@ -117,7 +124,8 @@ class AuthRefused(Denied):
             name = auth_stat(stat).name
         except ValueError:
             name = f"auth_stat {stat}"
-        super().__init__(f"authentication refused: {name}{f' ({reason})' if reason else ''}")
+        meaning = reason or _MEANINGS.get(stat, "")
+        super().__init__(f"authentication refused: {name}{f' ({meaning})' if meaning else ''}")
         self.stat = int(stat)
         self.reason = reason  # for the log of the end that refused; never on the wire
 
@@ -151,7 +159,8 @@ class ProgramMismatch(NotExecuted):
     stat = accept_stat.PROG_MISMATCH
 
     def __init__(self, low: int, high: int) -> None:
-        super().__init__(f"the server has versions {low} to {high} of the program")
+        versions = f"version {low}" if low == high else f"versions {low} to {high}"
+        super().__init__(f"the server has {versions} of the program")
         self.low = low
         self.high = high
 

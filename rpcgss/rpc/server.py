@@ -167,9 +167,11 @@ class Server:
             raise ValueError(f"max_octets must have room for one record of {max_record} octets (max_record)")
         self.counters: Final = ServerCounters()
         self._observer: Final = None if observer is None else Audience(observer)
+        if tls is not None and not isinstance(tls, ServerTls):
+            raise TypeError(f"tls={tls!r}: give what server_tls(…) gives")
         self.tls = tls
         self._programs: Final = _by_program(services)
-        self._flavors: Final = {flavor.number: flavor for flavor in map(_server_flavor, flavors)}
+        self._flavors: Final = _by_number(flavors)
         self._policy: Final = policy
         self._crowd: Final = Crowd(
             Places(max_calls, max_calls_per_connection),
@@ -462,7 +464,13 @@ class Server:
         try:
             arguments = _decode(call.procedure, body)
             self.counters.calls += 1
-            return call.procedure.result.encode(await method(call, *arguments))
+            running = method(call, *arguments)
+            if not hasattr(running, "__await__"):
+                raise TypeError(
+                    f"{call.procedure.name} is a plain method: make it async, or give its service to "
+                    "rpcgss.blocking.service"
+                )
+            return call.procedure.result.encode(await running)
         except xdr.ProcedureUnavailable as error:
             raise ProcedureUnavailable(str(error)) from error
         except Exception as error:
@@ -478,6 +486,8 @@ class Server:
 
     def _numbers_of(self, procedures: Collection[xdr.Procedure[Any, Any]]) -> frozenset[tuple[int, int, int]]:
         for procedure in procedures:
+            if not isinstance(procedure, xdr.Procedure):
+                raise TypeError(f"{procedure!r} is no procedure: give constants of a generated class")
             service = self._programs.get(procedure.program, {}).get(procedure.version)
             if service is None or service.handler(procedure.number) is None:
                 raise ValueError(f"{procedure.name} is to be executed at most once, but is of no service here")
@@ -567,10 +577,15 @@ def _fault(message: str, connection: Connection) -> None:
     _log.exception(message, connection.peer, event="call.failed", peer=connection.peer)
 
 
-def _server_flavor(flavor: ServerFlavor) -> ServerFlavor:
-    if not isinstance(flavor, ServerFlavor):
-        raise TypeError(f"{flavor!r} is no server's flavor: give AcceptNone(), AcceptSys() or a GssServerFlavor")
-    return flavor
+def _by_number(flavors: Iterable[ServerFlavor]) -> dict[int, ServerFlavor]:
+    found: dict[int, ServerFlavor] = {}
+    for flavor in flavors:
+        if not isinstance(flavor, ServerFlavor):
+            raise TypeError(f"{flavor!r} is no server's flavor: give AcceptNone(), AcceptSys() or a GssServerFlavor")
+        if flavor.number in found:
+            raise ValueError(f"flavor {flavor.number} is there twice")
+        found[flavor.number] = flavor
+    return found
 
 
 def _by_program(services: Iterable[xdr.Service[Call]]) -> dict[int, dict[int, xdr.Service[Call]]]:

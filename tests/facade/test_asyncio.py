@@ -147,7 +147,7 @@ def test_methods_that_raise(procedure: xdr.Procedure[None, None], error: type[Ex
 
 
 @on_asyncio
-async def test_methods_that_are_not_async() -> None:
+async def test_methods_that_are_not_async(caplog: pytest.LogCaptureFixture) -> None:
     class Wrong(Asynchronous):
         def ECHO(self, call: rpcgss.Call, arg: bytes) -> bytes:  # type: ignore[override]
             return arg
@@ -156,6 +156,7 @@ async def test_methods_that_are_not_async() -> None:
         with pytest.raises(ServerFault):
             await client.call(ECHO, b"")
         await client.call(NULL, None)
+    assert "ECHO is a plain method: make it async" in caplog.text
 
 
 @on_asyncio

@@ -915,3 +915,12 @@ def test_demands_are_what_was_asked() -> None:
     one = flavor(delegate=True, credentials=Credentials(principal="alice@FAKE"))
     assert one.demands.required_flags == GssFlag.MUTUAL | GssFlag.INTEG | GssFlag.CONF | GssFlag.DELEG
     assert one.demands.credentials.principal == "alice@FAKE"
+
+
+def test_what_is_easily_confused_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="'krb5p' is not a valid GssService"):
+        GssFlavor("nfs@localhost", service="krb5p")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="give a TicketClient"):
+        GssFlavor("nfs@localhost", extension="tickets")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="give a TicketServer"):
+        GssServerFlavor(FakeAcceptor(), extension="tickets")  # type: ignore[arg-type]

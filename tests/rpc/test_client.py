@@ -1,5 +1,6 @@
 """A client: connections that are lost in every way, calls that are cancelled everywhere, replies that lie."""
 
+import asyncio
 import itertools
 import random
 from collections.abc import Callable
@@ -10,6 +11,7 @@ import trio
 import trio.testing
 
 import xdr
+from rpcgss.connect import connect_tcp
 from rpcgss.rpc import (
     AcceptNone,
     AuthNone,
@@ -32,7 +34,7 @@ from rpcgss.rpc import (
 )
 from rpcgss.rpc.flavors import Link, Transmission
 from rpcgss.rpc.messages import AcceptedReply, CallHeader, encode_denied, encode_success, parse_call_untrusted
-from rpcgss.rpc.rpc_xdr import opaque_auth
+from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from tests.rpc.network import Network, network
 from tests.rpc.program import BEYOND, ECHO, FAIL, HOLD, NULL, PROGRAM, Program
 from transport import StreamChannel, listen_tcp, listen_unix, memory_channel_pair, open_tcp, open_unix
@@ -586,3 +588,33 @@ async def test_a_flavor_has_one_user() -> None:
             assert await one.call(ECHO, b"x") == b"x"
         async with client.as_user(another) as one:
             assert await one.call(ECHO, b"x") == b"x"
+
+
+async def test_what_is_easily_confused_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="no client's flavor"):
+        async with connect_tcp("127.0.0.1", 1, AcceptNone()):  # type: ignore[arg-type]
+            pass
+    with pytest.raises(TypeError, match="client_tls"):
+        connect_tcp("127.0.0.1", 1, AuthNone(), tls=True)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="ports are numbers, not str"):
+        async with connect_tcp("127.0.0.1", "20049", AuthNone()):  # type: ignore[arg-type]
+            pass
+
+
+def test_without_trio_the_facades_are_named() -> None:
+    async def main() -> None:
+        async with connect_tcp("127.0.0.1", 1, AuthNone()):
+            pass
+
+    with pytest.raises(RuntimeError, match=r"rpcgss\.asyncio"):
+        asyncio.run(main())
+
+
+@pytest.mark.parametrize(("high", "text"), [(3, "version 3 of"), (4, "versions 3 to 4 of")])
+def test_versions_in_words(high: int, text: str) -> None:
+    assert text in str(ProgramMismatch(3, high))
+
+
+def test_refusals_say_what_they_mean() -> None:
+    assert str(AuthRefused(auth_stat.AUTH_TOOWEAK)).endswith("or TLS)")
+    assert str(AuthRefused(auth_stat.AUTH_TOOWEAK, "TLS is demanded")).endswith("(TLS is demanded)")

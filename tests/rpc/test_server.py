@@ -18,6 +18,7 @@ from rpcgss.rpc import (
     AuthSys,
     Call,
     Server,
+    ServerFault,
     UnixIdentity,
     open_client,
     stopping_on_signals,
@@ -152,6 +153,18 @@ def test_identities_are_written_for_people() -> None:
     assert str(claimed) == "uid 7 of 'here\\x1b[2J' (claimed)"
 
 
+class Plain(Program):
+    def ECHO(self, call: Call, arg: bytes) -> bytes:  # type: ignore[override]
+        return arg
+
+
+async def test_a_method_that_is_not_async_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    async with network(Server([Plain()], [AcceptNone()])) as net, open_client(net.connect, AuthNone()) as client:
+        with pytest.raises(ServerFault):
+            await client.call(ECHO, b"x")
+    assert "ECHO is a plain method: make it async" in caplog.text
+
+
 async def test_what_is_easily_confused_is_refused_by_name() -> None:
     with pytest.raises(TypeError, match="AcceptNone"):
         Server([], [AuthNone()])  # type: ignore[list-item]
@@ -159,6 +172,12 @@ async def test_what_is_easily_confused_is_refused_by_name() -> None:
         Server([], [AcceptNone])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="give an instance"):
         Server([Program], [])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="flavor 0 is there twice"):
+        Server([], [AcceptNone(), AcceptNone()])
+    with pytest.raises(TypeError, match="server_tls"):
+        Server([], [AcceptNone()], tls="server.pem")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="'ECHO' is no procedure"):
+        Server([Program()], [AcceptNone()], non_idempotent=["ECHO"])  # type: ignore[list-item]
     (listener,) = await listen_tcp(0, "127.0.0.1")
     async with listener:
         with pytest.raises(TypeError, match="is a list"):
