@@ -1,5 +1,5 @@
-"""A throwaway etcd: one member on loopback, its data in a directory of yours. It ends with this process, however that
-ends: its parent is a tiny shell that waits for the end of a pipe of ours."""
+"""A throwaway etcd: one member, on loopback unless told otherwise, its data in a directory of yours. It ends with this
+process, however that ends: its parent is a tiny shell that waits for the end of a pipe of ours."""
 
 import shutil
 import socket
@@ -32,24 +32,27 @@ class EtcdError(Exception):
 class Member:
     """An etcd process. `url` is its endpoint; it can be stopped and started again at the same place."""
 
-    def __init__(self, directory: Path, *, scheme: str = "http", options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, *, scheme: str = "http", host: str = "127.0.0.1", options: Sequence[str] = ()
+    ) -> None:
         self._directory = directory
         self._scheme = scheme
+        self._host = host
         self._options = options
-        self._port, self._peers = _free_ports(2)
+        self._port, self._peers = _free_ports(host, 2)
         self._process: subprocess.Popen[bytes] | None = None
         self._listener: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        return f"{self._scheme}://127.0.0.1:{self._port}"
+        return f"{self._scheme}://{self._host}:{self._port}"
 
     def start(self) -> None:
         """Raises EtcdError."""
         program = shutil.which("etcd")
         if program is None:
             raise EtcdError("etcd is not installed: apt install etcd-server, or make setup-test")
-        peers = f"http://127.0.0.1:{self._peers}"
+        peers = f"http://{self._host}:{self._peers}"
         self._process = subprocess.Popen(
             [
                 *("sh", "-c", _KEEPER, "sh", program),
@@ -113,8 +116,8 @@ def _listen(process: subprocess.Popen[bytes], heard: threading.Event, said: list
     heard.set()
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+def _free_ports(host: str, count: int) -> list[int]:
+    sockets = [socket.create_server((host, 0)) for _ in range(count)]
     try:
         return [sock.getsockname()[1] for sock in sockets]
     finally:
