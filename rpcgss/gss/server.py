@@ -128,6 +128,7 @@ class GssServerFlavor(ServerFlavor):
         self.store: Final = store or ContextStore()
         self.counters: Final = GssServerCounters()
         self._services: Final = frozenset(services)
+        self._seq_window: Final = seq_window
         self._versions: Final = frozenset(versions)
         self._extension: Final = extension
         self._worker: Final = worker or ThreadWorker()
@@ -262,7 +263,10 @@ class GssServerFlavor(ServerFlavor):
 
     async def _bind(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
         """BIND_CHANNEL of version 2 (RFC 5403, 3.3). What the verifier asks for and we do not have is answered before
-        anything could be verified; so nothing has changed then, not even the window."""
+        anything could be verified; so nothing has changed then, not even the window. But that answer's MIC covers a
+        number and octets, as the one in a protected body does: with it a stranger could put that body under the
+        verifier of the call of that number. So no call gets it any more; and the size of the window, whose MIC has
+        been on the wire since the context was made, is not answered at all."""
         _require_procedure_0(call)
         if credential.service != GssService.NONE:
             raise AuthRefused(auth_stat.AUTH_BADCRED, f"BIND_CHANNEL with service {credential.service}")
@@ -278,6 +282,8 @@ class GssServerFlavor(ServerFlavor):
             if not self._take(context, credential.seq_num):
                 return None
             context.bind(connection.serial)
+        elif credential.seq_num == self._seq_window or not context.window.give_away(credential.seq_num):
+            raise AuthRefused(auth_stat.AUTH_BADCRED, "BIND_CHANNEL under a number that is good for no answer")
         signed = signed_by_bound(credential.seq_num, binding.bind_chan_hash, binding.result)
         try:
             mic = await context.guard.run(self._worker, len(signed), context.protection.mic, signed)

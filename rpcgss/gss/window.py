@@ -4,6 +4,9 @@ from typing import Final
 
 from rpcgss.gss.gss_xdr import MAXSEQ
 
+MAX_GIVEN_AWAY: Final = 16
+"""Numbers of one window. A client that negotiates in earnest needs two."""
+
 
 class ReceiveWindow:
     """A server's memory of the numbers it has seen: the highest, and a bit for each of the `size` - 1 below it.
@@ -11,20 +14,21 @@ class ReceiveWindow:
     Ask `fresh` before the MIC is verified (it changes nothing), call `accept` after.
     """
 
-    __slots__ = ("_mask", "highest", "seen", "size")
+    __slots__ = ("_given_away", "_mask", "highest", "seen", "size")
 
     def __init__(self, size: int) -> None:
         if size < 1:
             raise ValueError("a window has room for one number at least")
         self.size: Final = size
         self._mask: Final = (1 << size) - 1
+        self._given_away: frozenset[int] = frozenset()
         self.highest = -1
         self.seen = 0  # bit i stands for the number highest - i
 
     def fresh(self, seq_num: int) -> bool:
-        """Whether `seq_num` is neither below the window nor a repetition."""
+        """Whether `seq_num` is neither below the window nor a repetition, nor given away."""
         age = self.highest - seq_num
-        return age < 0 or (age < self.size and not self.seen >> age & 1)
+        return (age < 0 or (age < self.size and not self.seen >> age & 1)) and seq_num not in self._given_away
 
     def accept(self, seq_num: int) -> bool:
         """Remember `seq_num`, moving the window if it is ahead. False: it was not fresh, and nothing changed."""
@@ -37,6 +41,14 @@ class ReceiveWindow:
             # A jump of up to 2**31 must not become a shift by as many bits.
             self.seen = (self.seen << ahead | 1) & self._mask if ahead < self.size else 1
             self.highest = seq_num
+        return True
+
+    def give_away(self, seq_num: int) -> bool:
+        """Let nobody have `seq_num` from now on, though nobody has proven that it is his: the window does not move.
+        False: it is not fresh, or too many have been given away."""
+        if len(self._given_away) >= MAX_GIVEN_AWAY or not self.fresh(seq_num):
+            return False
+        self._given_away |= {seq_num}
         return True
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rpcgss.gss.bodies import Credential
+from rpcgss.gss.bodies import Credential, unprotect
 from rpcgss.gss.channel import SHA256, SHA384
 from rpcgss.gss.gss_xdr import (
     RPCSEC_GSS_BIND_CHANNEL,
@@ -22,10 +22,12 @@ from rpcgss.gss.gss_xdr import (
     rgss2_bind_chan_res_RGSS2_BIND_CHAN_PREF_NOTSUPP,
     rgss2_bind_chan_verf_args,
     rgss2_bind_chan_verf_res,
+    rpc_gss_integ_data,
 )
 from rpcgss.gss.policy import Strength
 from rpcgss.gss.provider import GssService
 from rpcgss.gss.server import GssServerFlavor
+from rpcgss.gss.window import MAX_GIVEN_AWAY
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, BadVerifier, ConnectionLost
 from rpcgss.rpc.messages import (
     NULL_AUTH,
@@ -338,9 +340,38 @@ async def test_hash_functions_and_prefixes() -> None:
     unknown = peer.answer(await peer.bind(2, oid=bytes.fromhex("2b0e03021a")), 2, digest())
     assert isinstance(unknown, rgss2_bind_chan_res_RGSS2_BIND_CHAN_HASH_NOTSUPP)
     assert unknown.rbcr_oid_list[0] == SHA256
-    strange = peer.answer(await peer.bind(2, prefix=b"tls-unique", oid=SHA384), 2, digest("sha384"))
+    strange = peer.answer(await peer.bind(3, prefix=b"tls-unique", oid=SHA384), 3, digest("sha384"))
     assert strange == rgss2_bind_chan_res_RGSS2_BIND_CHAN_PREF_NOTSUPP([b"tls-server-end-point"])
-    assert peer.answer(await peer.bind(2), 2, digest()).rbcr_stat == 0, "what was not supported took no number"
+    assert peer.answer(await peer.bind(4), 4, digest()).rbcr_stat == 0
+
+
+async def test_an_answer_to_a_stranger_is_no_protected_body() -> None:
+    """Whoever has seen a handle can have the server sign a number with octets behind it, and so can make the results of
+    the call of that number, if there is one: then there must be none."""
+    peer = await binder()
+    strange = await peer.bind(7, prefix=b"tls-unique", bend=lambda body: body[:-16] + bytes(16))
+    result = peer.answer(strange, 7, digest())
+    assert isinstance(strange, AcceptedReply)
+    mic = rgss2_bind_chan_verf_res.from_bytes(strange.verifier.body).rbcvr_mic
+    forged = rpc_gss_integ_data(rgss2_bind_chan_MIC_in_res(7, digest(), result).to_bytes(), mic).to_bytes()
+    assert bytes(unprotect(peer.keys, GssService.INTEGRITY, 7, forged))[:4] == bytes((0, 0, 0, 32))
+    assert await peer.control(RPCSEC_GSS_DATA, 7, b"ping", service=2, procedure=5) is None
+    assert await peer.bind(7) is None
+    assert isinstance(await peer.control(RPCSEC_GSS_DATA, 8, b"ping", service=2, procedure=5), AcceptedReply)
+
+
+async def test_there_is_no_such_answer_under_the_number_that_init_signed() -> None:
+    peer = await binder(server(seq_window=9))
+    assert denial(await peer.bind(9, prefix=b"tls-unique")) == auth_stat.AUTH_BADCRED
+    assert isinstance(await peer.control(RPCSEC_GSS_DATA, 9, b"ping", service=2, procedure=5), AcceptedReply)
+
+
+async def test_strangers_cannot_take_all_numbers() -> None:
+    peer = await binder()
+    replies = [await peer.bind(number, prefix=b"tls-unique") for number in range(100, 100 + MAX_GIVEN_AWAY + 1)]
+    assert denial(replies.pop()) == auth_stat.AUTH_BADCRED
+    assert all(isinstance(reply, AcceptedReply) for reply in replies)
+    assert isinstance(await peer.control(RPCSEC_GSS_DATA, 116, b"ping", service=2, procedure=5), AcceptedReply)
 
 
 @pytest.mark.parametrize("oid", [SHA256, b"unknown"])
