@@ -75,7 +75,7 @@ READING_ORDER = (
     "flavors",
     "kept",
     "replies",
-    "workers",
+    "liveness",
     "sqlite_replies",
     "tls",
     "pending",

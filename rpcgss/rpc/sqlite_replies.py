@@ -23,10 +23,10 @@ import trio
 from rpcgss.rpc.database import DatabaseKind, PrivateDatabase
 from rpcgss.rpc.errors import ReplyCacheError, Superseded
 from rpcgss.rpc.kept import ENTRY_OCTETS, CallKey, Fate, Outcome, ReplyLimits
+from rpcgss.rpc.liveness import Workers
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.replies import ReplyCache
 from rpcgss.rpc.work import ThreadWorker, Worker
-from rpcgss.rpc.workers import Workers
 
 FIRST_LOOK: Final = 0.01
 LONGEST_LOOK: Final = 0.25

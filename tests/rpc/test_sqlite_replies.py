@@ -17,8 +17,8 @@ import trio.testing
 
 from rpcgss.rpc import ReplyCacheError, ReplyLimits, ServerFault, SqliteReplyCache
 from rpcgss.rpc.kept import ENTRY_OCTETS, CallKey
+from rpcgss.rpc.liveness import Workers
 from rpcgss.rpc.work import InlineWorker
-from rpcgss.rpc.workers import Workers
 from tests.conftest import ROOT
 from tests.rpc.test_replies import FAULT, OK_ONE, ONE, ask, server_of
 from tests.rpc.test_server import call_record, serving
