@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -16,6 +16,10 @@ from transport.record import MAX_FRAGMENTS, MAX_RECORD
 from transport.stream import NOWHERE, Origin, StreamChannel, address_text, check_address, notice_dead_peers
 
 MAX_CONNECTIONS: Final = 512
+
+BURST: Final = 64
+"""Connections that are accepted in one go. After a restart all clients come at once, and whom the kernel's queue has no
+room for comes again after seconds: one for each round of the event loop, which they keep busy, is not enough."""
 """By default a process has 1,024 descriptors: strangers must not be able to take them all from what is to be served."""
 _PAUSE: Final = 0.1  # seconds, when the process or the system has no descriptor left
 _CREDENTIALS: Final = struct.Struct("iII")  # struct ucred: pid, uid, gid
@@ -158,10 +162,26 @@ async def accept_channels(
                     await trio.aclose_forcefully(stream)
                     raise
                 nursery.start_soon(handle, stream)
+                for stream in _who_waits(listener, min(places.value, BURST)):
+                    places.acquire_nowait()
+                    nursery.start_soon(handle, stream)
 
     async with trio.open_nursery() as accepting:
         for listener in listeners:
             accepting.start_soon(accept, listener)
+
+
+def _who_waits(listener: trio.abc.Listener[trio.SocketStream], most: int) -> Iterator[trio.SocketStream]:
+    """Further connections in the kernel's queue, without giving way to other tasks for each. A fault ends it here;
+    whoever accepts the next one hears of it."""
+    sock = getattr(listener, "socket", None)
+    if sock is None or not most:
+        return
+    with suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as queue:
+        queue.setblocking(False)
+        for _ in range(most):
+            accepted, _ = queue.accept()
+            yield trio.SocketStream(trio.socket.from_stdlib_socket(accepted))
 
 
 async def _nothing() -> None:

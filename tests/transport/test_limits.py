@@ -221,3 +221,49 @@ async def test_a_listener_with_a_full_queue_is_alive(tmp_path: Path) -> None:
             signal.alarm(0)
         for caller in callers:
             caller.close()
+
+
+class Rounds(trio.abc.Instrument):
+    """How often the event loop went round."""
+
+    rounds = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.rounds += 1
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+async def test_whoever_waits_in_the_kernels_queue_is_accepted_in_one_go(kind: str, tmp_path: Path) -> None:
+    served: list[StreamChannel] = []
+    everybody, gate = trio.Event(), trio.Event()
+
+    async def serve(channel: StreamChannel) -> None:
+        served.append(channel)
+        if len(served) == 50:
+            everybody.set()
+        await gate.wait()
+
+    if kind == "tcp":
+        (tcp,) = await listen_tcp(0, "127.0.0.1")
+        listener: trio.abc.Listener[trio.SocketStream] = tcp
+        address, family = tcp.socket.getsockname(), socket.AF_INET
+    else:
+        listener, address, family = listen_unix(str(tmp_path / "s")), str(tmp_path / "s"), socket.AF_UNIX
+    callers = [socket.socket(family) for _ in range(60)]
+    for caller in callers:
+        caller.connect(address)
+    async with trio.open_nursery() as nursery:
+        instrument = Rounds()
+        trio.lowlevel.add_instrument(instrument)
+        nursery.start_soon(lambda: accept_channels(serve, [listener], nursery, max_connections=50))
+        await everybody.wait()
+        trio.lowlevel.remove_instrument(instrument)
+        assert instrument.rounds < 20
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(served) == 50  # there is no place for more
+        gate.set()
+        while len(served) < 60:  # those who waited find one now
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        nursery.cancel_scope.cancel()
+    for caller in callers:
+        caller.close()
