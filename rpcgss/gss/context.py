@@ -1,7 +1,6 @@
 """A context: handle, protection, window, principal and expiry. How it came to be, by a GSS exchange or by a ticket,
 makes no difference to the messages that it protects."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -177,7 +176,7 @@ class Context:
         self.user: object | None = None
         self.mapped = False
         self._identities: dict[tuple[GssService, bool], GssIdentity] = {}
-        self._channels: deque[int] = deque(maxlen=MAX_CHANNELS)
+        self._channels: tuple[int, ...] = ()  # an empty deque would take as much memory as half of all else
 
     def expired(self, now: float) -> bool:
         """Whether the credential behind it has run out at trio time `now`."""
@@ -186,7 +185,7 @@ class Context:
     def bind(self, connection: int) -> None:
         """Its initiator has shown that he has the other end of the secure channel of that `Connection.serial`."""
         if connection not in self._channels:
-            self._channels.append(connection)
+            self._channels = (*self._channels, connection)[-MAX_CHANNELS:]
 
     def bound_to(self, connection: int) -> bool:
         """Whether `bind` was called for that connection."""
