@@ -167,8 +167,6 @@ class Server:
             raise ValueError(f"max_octets must have room for one record of {max_record} octets (max_record)")
         self.counters: Final = ServerCounters()
         self._observer: Final = None if observer is None else Audience(observer)
-        if tls is not None and not isinstance(tls, ServerTls):
-            raise TypeError(f"tls={tls!r}: give what server_tls(…) gives")
         self.tls = tls
         self._programs: Final = _by_program(services)
         self._flavors: Final = _by_number(flavors)
