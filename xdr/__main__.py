@@ -193,7 +193,9 @@ class _ErrorsTold:
             case CompileError(diagnostics=diagnostics):
                 for diagnostic in diagnostics:
                     click.echo(str(diagnostic), err=True)
-            case XdrError() | json.JSONDecodeError():
+            case json.JSONDecodeError():
+                click.echo(f"standard input is no JSON: {error}", err=True)
+            case XdrError():
                 click.echo(str(error), err=True)
             case OSError():
                 click.echo(f"{error.filename}: {error.strerror}", err=True)

@@ -58,7 +58,8 @@ def from_plain(kind: Codec[Any], plain: Any, path: str = "") -> Any:  # noqa: AN
     except (TypeError, ValueError, AttributeError) as error:
         if isinstance(error, EncodeError):
             raise
-        raise EncodeError(f"{plain!r:.60} is not {kind.name}", path) from None
+        octets = isinstance(kind, OpaqueCodec | FixedOpaqueCodec | QuadrupleCodec)
+        raise EncodeError(f"{plain!r:.60} is not {'hexadecimal' if octets else kind.name}", path) from None
 
 
 def _from_plain(kind: Codec[Any], plain: Any, path: str) -> Any:  # noqa: ANN401
@@ -103,7 +104,7 @@ def _arm(union: UnionCodec[Any], switch: int) -> Arm | None:
 
 def _items(element: Codec[Any], plain: Any, path: str) -> list[Any]:  # noqa: ANN401
     if not isinstance(plain, list):
-        _refuse(plain, element, path)
+        raise EncodeError(f"{plain!r:.60} is not a list", path)
     return [from_plain(element, item, f"{path}[{index}]") for index, item in enumerate(plain)]
 
 

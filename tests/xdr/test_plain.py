@@ -36,8 +36,8 @@ REFUSED = [
     ("by_colour", {"which": "PINK"}, "by_colour.which: 'PINK' is not colour"),
     ("by_one", {"which": 2}, "by_one.which: 2 selects no arm"),
     ("by_colour", 3, "by_colour: 3 is not by_colour"),
-    ("some", "xyz", "some: 'xyz' is not some"),
-    ("words", "x", "words: 'x' is not string"),
+    ("some", "xyz", "some: 'xyz' is not hexadecimal"),
+    ("words", "x", "words: 'x' is not a list"),
 ]
 
 
