@@ -14,8 +14,8 @@ MAX_RECORD: Final = 4 << 20
 """Octets that a record may have unless the user says otherwise: room for 1 MiB of data in any protection."""
 MAX_FRAGMENTS: Final = 1024
 
-UNASKED_OCTETS: Final = 64 * 1024
-"""Of a record, read without asking for room, where a reader asks."""
+UNASKED_OCTETS: Final = 72 * 1024
+"""Of a record, read without asking for room, where a reader asks: 64 KiB of data, and what belongs to it."""
 
 HEADER_OCTETS: Final = 4
 BEGINNING_OCTETS: Final = 64

@@ -32,7 +32,7 @@ from transport.record import MAX_FRAGMENTS, MAX_RECORD, UNASKED_OCTETS, Buffer, 
 from transport.tls import TlsSession, TlsStream
 
 RECEIVE_OCTETS: Final = 256 * 1024
-JOIN_OCTETS: Final = 64 * 1024
+JOIN_OCTETS: Final = 72 * 1024
 """Up to here, copying a record's pieces together is cheaper than handing them to the kernel one by one."""
 RECORDS_IN_A_ROW: Final = 8
 """Handed out before other tasks have a turn."""
@@ -110,7 +110,7 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self._socket: Final = stream.socket if isinstance(stream, trio.SocketStream) else None
         self._secure: TlsStream | None = None
         self._reader: Final = RecordReader(max_record=max_record, max_fragments=max_fragments)
-        self._turn: Final = trio.Semaphore(1, max_value=1)  # to send; unlike a lock's, its owner may change
+        self._turn: Final = _Turn()  # to send
         self._in_a_row = 0
         self._broken = False
         self._closed = False
@@ -137,17 +137,13 @@ class StreamChannel(trio.abc.Channel[bytes]):
             _hoard_memory()
         await trio.lowlevel.checkpoint_if_cancelled()
         begun = False
-        if self._turn.value and len(pieces) == 1 and self._socket is not None and self._secure is None:
+        if self._turn.free and len(pieces) == 1 and self._socket is not None and self._secure is None:
             sent = self._write_at_once(self._socket, pieces[0])
             if sent == len(pieces[0]):
                 return
             begun = sent > 0
             pieces = [memoryview(pieces[0])[sent:]]
-        # An uncontended trio.Semaphore.acquire would give way to other tasks.
-        try:
-            self._turn.acquire_nowait()
-        except trio.WouldBlock:
-            await self._turn.acquire()
+        await self._turn.take()
         if self._closed or self._broken:
             self._turn.release()
             self._check_usable()
@@ -233,15 +229,18 @@ class StreamChannel(trio.abc.Channel[bytes]):
 
     async def send_eof(self) -> None:
         """Say that nothing more will be sent; receiving goes on. Raises as `send` does."""
-        async with self._turn:
+        await self._turn.take()
+        try:
             self._check_usable()
             if isinstance(self._stream, trio.abc.HalfCloseableStream):
                 await self._stream.send_eof()
+        finally:
+            self._turn.release()
 
     async def aclose(self) -> None:
         """Close. Whoever sends or receives gets `trio.ClosedResourceError`. Cancelled: it is closed all the same."""
         self._closed = True
-        if not self._turn.value:
+        if not self._turn.free:
             self._spoil()
         await self._stream.aclose()
 
@@ -390,6 +389,28 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self._broken = True
         self._spoil()
         await trio.aclose_forcefully(self._stream)
+
+
+class _Turn:
+    """Who sends. Given back, it is free for whoever comes next, and one of those who wait has another look: were it
+    handed to him, everybody who came meanwhile would have to wait as well, and so would all after them, for good."""
+
+    __slots__ = ("_waiting", "free")
+
+    def __init__(self) -> None:
+        self.free = True
+        self._waiting: Final = trio.lowlevel.ParkingLot()
+
+    async def take(self) -> None:
+        """Wait only if need be. Cancelled: it is not taken."""
+        while not self.free:
+            await self._waiting.park()
+        self.free = False
+
+    def release(self) -> None:
+        """Not always by the task that took it."""
+        self.free = True
+        self._waiting.unpark()
 
 
 class _Delivery:

@@ -130,7 +130,7 @@ class Server:
     max_calls    -- under way at once, in all and on one connection; beyond that, nothing more is read. A connection
                     never has more than half of all, and less when others are busy: see `Places`
     max_connections, max_record -- see `transport`
-    max_octets   -- of memory for records and replies over 64 KiB, of all connections together: nothing more is read
+    max_octets   -- of memory for records and replies over 72 KiB, of all connections together: nothing more is read
                     where that would be exceeded; see `Octets`. ValueError if it is less than `max_record`
     send_seconds, record_seconds, idle_seconds -- a connection is closed whose peer does not take a reply for so long,
                     does not send the rest of a record, or sends nothing at all and has nothing under way

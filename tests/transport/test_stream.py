@@ -158,7 +158,7 @@ async def test_a_channel_that_closes_ends_the_rest_of_a_record(make_pair: Callab
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
         await left.aclose()
-        await left._turn.acquire()  # nobody writes any more
+        await left._turn.take()  # nobody writes any more
         with pytest.raises(trio.BrokenResourceError, match=r"middle of a record|reset by peer"):
             await right.receive()
 
