@@ -19,7 +19,7 @@ from tests.interop.tirpc import build
 
 QUICK: Final = bool(os.environ.get("QUICK"))
 ROUNDS: Final = 1 if QUICK else 3
-MILLISECONDS: Final = 120 if QUICK else 350  # of one round of one figure
+MILLISECONDS: Final = 120 if QUICK else 200  # of one round of one figure
 USER: Final = "alice"
 
 

@@ -56,7 +56,9 @@ async def _measure(made: Stage, placement: Placement, security: str, millisecond
                     continue  # libtirpc's client waits for each reply
                 cell = Cell(client, server, placement.name, security, octets, in_flight)
                 rate = rates.setdefault(cell, Rate())
-                await rate.measure(made.clients[client, server], f"loop {octets} {in_flight} {milliseconds}")
+                order = f"loop {octets} {in_flight} {milliseconds}"
+                together = made.servers[server].process if placement is ONE_CORE else None
+                await rate.measure(made.clients[client, server], order, together)
     for pair in pairs:
         await made.clients[pair].ask("close")
 
