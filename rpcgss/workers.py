@@ -54,6 +54,7 @@ def run_workers(
     udp: Endpoint | None = None,
     unix: str | None = None,
     bound: Callable[[Addresses], object] | None = None,
+    ended: Callable[[int], object] | None = None,
     drain_seconds: float = DRAIN_SECONDS,
 ) -> int:
     """Run `serve(listeners, number)` in `count` processes until SIGTERM or SIGINT; returns the exit status: 0, or 1 if
@@ -74,6 +75,7 @@ def run_workers(
     tcp, udp      -- (port, host), as for `listen_tcp` and `listen_udp`
     unix          -- a path, as for `listen_unix`
     bound         -- is told once where they listen, before the first worker begins: (host, port)s, and the path
+    ended         -- is told, in the supervisor, the number of each worker that has ended before it was told to
     drain_seconds -- workers that have not ended so long after they were told to are killed
 
     A worker that ends before it is told to is replaced: at once if it has lived for a second, else after a pause that
@@ -94,7 +96,7 @@ def run_workers(
             shared.udp(*udp)
         if unix is not None:
             shared.unix(unix)
-        with _Supervisor(count, serve, shared, drain_seconds) as supervisor:
+        with _Supervisor(count, serve, shared, ended, drain_seconds) as supervisor:
             if bound is not None:
                 bound(shared.addresses)  # who hears of it may send signals
             return supervisor.run()
@@ -131,10 +133,18 @@ class _Worker:
 class _Supervisor:
     """Starts, watches and ends the workers. A context manager, for its signal handlers; no worker survives it."""
 
-    def __init__(self, count: int, serve: Serve, shared: SharedListeners, drain_seconds: float) -> None:
+    def __init__(
+        self,
+        count: int,
+        serve: Serve,
+        shared: SharedListeners,
+        tell_of_end: Callable[[int], object] | None,
+        drain_seconds: float,
+    ) -> None:
         self._workers: Final = [_Worker(number) for number in range(count)]
         self._serve: Final = serve
         self._shared: Final = shared
+        self._tell_of_end: Final = tell_of_end
         self._drain_seconds: Final = drain_seconds
         self._settled = False  # a worker has once lived long enough
         self._kill_at: float | None = None  # None: not stopping
@@ -231,6 +241,8 @@ class _Supervisor:
                 self._status = 1
                 _log.warning("%s %s while it stopped%s", name, how, reason, event="worker.ended", status=status)
             return
+        if self._tell_of_end is not None:
+            self._tell_of_end(worker.number)
         self._settled = self._settled or now - worker.began >= SETTLED_SECONDS or self._some_lives(now)
         worker.early_ends = 0 if now - worker.began >= SETTLED_SECONDS else worker.early_ends + 1
         pause = min(FIRST_PAUSE * 2 ** (worker.early_ends - 1), LONGEST_PAUSE) if worker.early_ends else 0.0

@@ -109,6 +109,7 @@ def main(setting: Path) -> None:
     """Serve as the SETTING says, a file that the demo has written."""
     logging.basicConfig(level=logging.WARNING)
     work = Setting.load(setting)
+    common = Work(work)
     teller = Teller(work.source, 1)
     raise_descriptor_limit()
 
@@ -117,9 +118,10 @@ def main(setting: Path) -> None:
 
     status = run_workers(
         work.workers,
-        Work(work).serve,
+        common.serve,
         tcp=(work.port, "127.0.0.1"),
         bound=bound,
+        ended=lambda _: common.verifier.renew(),
         drain_seconds=DRAIN_SECONDS + GRACE_SECONDS,
     )
     sys.exit(status)

@@ -79,7 +79,7 @@ def nfs_server(
     tickets  -- grants tickets and honours them; None: no fast re-authentication
     store    -- the contexts, with whatever drop policy and events it has
     observer -- is shown each call that is let in, before it runs
-    verifier -- the write verifier, of all workers; one that begins renews it, for it takes a dead one's place
+    verifier -- the write verifier, of all workers; somebody renews it when one of them has died
     replies  -- to calls that are executed at most once; None: in memory, and not seen by other workers
 
     Raises OSError if a directory cannot be used, ValueError if securities and acceptor do not fit.
@@ -96,8 +96,6 @@ def nfs_server(
         admission = Admission(securities, exports or everybody(Access.WRITE), users)
         services = [NfsService(files, admission, worker, verifier), MountService(files, admission, worker)]
         policy = _policy(admission, observer)
-        if verifier is not None:
-            verifier.renew()
         rpc = Server(
             services,
             flavors,

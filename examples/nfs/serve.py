@@ -158,7 +158,7 @@ def serve(
             with work.server() as server:
                 trio.run(_serve_alone, work, server, port, host)
         else:
-            with work.server():
+            with work.server(0):
                 pass  # what does not fit together is better known now, and told once
             sys.exit(_run_workers(work, workers, port, host))
 
@@ -173,7 +173,14 @@ def _run_workers(work: Work, count: int, port: int, host: str) -> int:
             _say_where(work, addresses[0])
 
     grace = DRAIN_SECONDS + GRACE_SECONDS
-    return run_workers(count, serve, tcp=(port, host), bound=bound, drain_seconds=grace)
+    return run_workers(
+        count,
+        serve,
+        tcp=(port, host),
+        bound=bound,
+        ended=lambda _: work.verifier.renew(),
+        drain_seconds=grace,
+    )
 
 
 async def _serve_alone(work: Work, server: NfsServer, port: int, host: str) -> None:

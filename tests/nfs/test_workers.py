@@ -1,5 +1,6 @@
 """`python -m examples.nfs serve --workers 2`: two processes, one server, whichever of them a call comes to."""
 
+import json
 import os
 import shutil
 import signal
@@ -327,3 +328,14 @@ def test_what_is_wrong_is_told_once_whatever_the_number_of_workers(tmp_path: Pat
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+
+
+async def test_each_worker_writes_its_counters(tmp_path: Path) -> None:
+    options = ("--sec", "sys", "--workers", "2", "--status", tmp_path / "status")
+    with serving(tmp_path / "export", tmp_path / "state", *options) as server:
+        async with both(server):
+            pass
+        assert server.end() == (0, "")
+    assert sorted(name for name in os.listdir(tmp_path) if "status" in name) == ["status.0", "status.1"]
+    calls = [json.loads((tmp_path / f"status.{number}").read_text())["calls"]["calls"] for number in (0, 1)]
+    assert all(calls)

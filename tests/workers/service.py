@@ -77,6 +77,7 @@ def main(kind: str, workers: str, drain: str, place: str) -> int:
         udp=(0, "127.0.0.1") if place == "udp" else None,
         unix=place if "/" in place else None,
         bound=lambda addresses: tell("bound", *addresses),
+        ended=lambda number: tell("ended", number),
         drain_seconds=float(drain),
     )
 

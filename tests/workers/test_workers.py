@@ -165,6 +165,7 @@ async def test_one_that_dies_is_replaced_and_nobody_waits_in_vain() -> None:
             after = await run.processes(3)
             assert after[0] == before[0]
             assert after[1] != before[1]
+            assert await run.hear("ended") == [[1]]
             numbers = Counter[int]()
             while len(numbers) < 2:
                 async with rpcgss.connect_tcp(*await run.address(), rpcgss.AuthNone()) as client:
