@@ -1,4 +1,5 @@
-"""Checks of RFC 2203 switched off one at a time: for each, the tests that docs/conformance.md names must fail.
+"""Checks of RFC 2203, RFC 5403 and RFC 7861 switched off one at a time: for each, the tests that docs/conformance.md
+names must fail.
 
 ``python -m tests.mutations [NAME...]`` (``make mutations``) says for each whether they do, and ends with 1 if some do
 not. A mutation is a change of one module's text, made when a child process imports it; no file is touched.
@@ -314,7 +315,7 @@ MUTATIONS = (
     _one(
         "body-mic-not-verified",
         "gss.bodies",
-        ("                protection.verify_mic(numbered, signed.checksum)\n", ""),
+        ("            protection.verify_mic(numbered, mic)\n", ""),
     ),
     _one("seq-num-inside-not-compared", "gss.bodies", ("if view[:4] != _WORD.pack(seq_num):", "if False:")),
     _one(
@@ -520,6 +521,172 @@ MUTATIONS = (
         "map-ignored",
         "gss.admission",
         ("except PrincipalRefused as refusal:", "except PrincipalRefused as refusal:\n                return\n"),
+    ),
+    # Version 2 (RFC 5403)
+    _one(
+        "version-1-in-every-credential",
+        "gss.bodies",
+        ("_FIXED.pack(credential.version,", "_FIXED.pack(RPCSEC_GSS_VERS_1,"),
+    ),
+    _one("bound-to-nothing", "gss.control", ("ours = bindings(tls)\n", 'ours = bindings(tls) or b"nothing"\n')),
+    _one("binding-with-any-service", "gss.server", ("if credential.service != GssService.NONE:", "if False:")),
+    _one(
+        "bindings-again-and-again",
+        "gss.server",
+        ("if not context.window.fresh(credential.seq_num):", "if False:"),
+        ("            if not self._take(context, credential.seq_num):\n                return None\n", ""),
+    ),
+    _one(
+        "binding-mic-not-verified",
+        "gss.server",
+        (
+            "await self._verify(context, signed_by_bind(call.header, binding.bind_chan_hash), binding.mic)",
+            "pass",
+        ),
+    ),
+    _one(
+        "header-not-in-the-binding",
+        "gss.channel",
+        ('return b"".join((header, rgss2', 'return b"".join((b"", rgss2'),
+    ),
+    _one("bindings-without-prefix", "gss.channel", ('return PREFIX + b":" + tls', "return tls")),
+    _one(
+        "unverified-bindings-move-the-window",
+        "gss.server",
+        (
+            "        if binding.supported:\n",
+            "        self._take(context, credential.seq_num)\n        if binding.supported:\n",
+        ),
+    ),
+    _one(
+        "bound-reply-not-verified",
+        "gss.children",
+        (
+            "            await self._run(context, len(signed), context.protection.verify_mic, signed, answer.rbcvr_mic)"
+            "\n",
+            "",
+        ),
+    ),
+    _one(
+        "channel-not-required",
+        "gss.server",
+        ("if in_channel and (connection.tls is None or", "if False and (connection.tls is None or"),
+    ),
+    _one(
+        "any-connection-is-bound", "gss.context", ("return connection in self._channels", "return bool(self._channels)")
+    ),
+    _one("any-verifier-in-the-channel", "gss.server", ("if call.verifier != NULL_AUTH:", "if False:")),
+    _one("any-reply-verifier-in-the-channel", "gss.transmission", ("if reply.verifier != NULL_AUTH:", "if False:")),
+    _one("silent-downgrade", "gss.client", ("(least if negotiate_down else version)", "least")),
+    _one(
+        "downgrade-below-demands",
+        "gss.client",
+        ("(least if negotiate_down else version)", "(1 if negotiate_down else version)"),
+    ),
+    _one("contexts-of-any-version", "gss.server", ("if credential.version != context.version:", "if False:")),
+    _one("creations-of-any-version", "gss.creation", (" or making.version != credential.version", "")),
+    _one(
+        "channel-counts-as-nothing",
+        "gss.server",
+        (
+            "return GssService.PRIVACY if credential.service == _CHANNEL_PROT",
+            "return GssService.NONE if credential.service == _CHANNEL_PROT",
+        ),
+    ),
+    _one(
+        "tickets-of-any-version",
+        "gss.creation",
+        (" if making.version == RPCSEC_GSS_VERS_1 else Grant()", ""),
+    ),
+    # Version 3 (RFC 7861)
+    _one("old-reply-verifier", "gss.bodies", ("if version < RPCSEC_GSS_VERS_3:", "if True:")),
+    _one("call-in-the-reply-verifier", "gss.bodies", ("_WORD.pack(msg_type.REPLY)", "_WORD.pack(msg_type.CALL)")),
+    _one("children-share-numbers", "gss.children", ("parent.births += 1", "parent.births += 0")),
+    _one(
+        "bind-channel-in-version-3",
+        "gss.server",
+        (
+            "RPCSEC_GSS_BIND_CHANNEL if credential.version == RPCSEC_GSS_VERS_2:",
+            "RPCSEC_GSS_BIND_CHANNEL if credential.version > 1:",
+        ),
+    ),
+    _one(
+        "another-new-auth-stat",
+        "rpc.rpc_xdr",
+        ("RPCSEC_GSS_LABEL_PROBLEM = 16", "RPCSEC_GSS_LABEL_PROBLEM = 20"),
+    ),
+    _one(
+        "unprotected-control",
+        "gss.server",
+        ("if service is GssService.NONE:\n            raise", "if False:\n            raise"),
+    ),
+    _one("less-will-do", "gss.children", ("if created.rcr_assertions != [", "if False and [")),
+    _one(
+        "orphans-live-on",
+        "gss.store",
+        ("for child in list(context.children.values()):", "for child in ():"),
+    ),
+    _one(
+        "inner-mic-not-verified",
+        "gss.control",
+        (
+            "            await inner.guard.run(self._host.worker, len(call.header), verify, call.header,"
+            " proof.rgmp_rpcheader_mic)\n",
+            "",
+        ),
+    ),
+    _one("children-as-inner-contexts", "gss.control", (" or inner.elders:", ":")),
+    _one(
+        "anybody-vouches",
+        "gss.control",
+        ("            await self._policy.vouch(parent.identity(service), inner.identity(service))\n", ""),
+    ),
+    _one("public-compounds", "gss.control", ("if service is not GssService.PRIVACY:", "if False:")),
+    _one(
+        "inner-proof-not-verified",
+        "gss.children",
+        (
+            "await self._run(user, len(signed), user.protection.verify_mic, signed, proof.rgmp_rpcheader_mic)",
+            "pass",
+        ),
+    ),
+    _one("the-host-calls", "gss.control", ("speaker = inner or parent", "speaker = parent")),
+    _one(
+        "child-binding-not-verified",
+        "gss.control",
+        (
+            "await parent.guard.run(self._host.worker, len(ours), parent.protection.verify_mic, ours, mic)",
+            "pass",
+        ),
+    ),
+    _one(
+        "child-without-binding-will-do",
+        "gss.children",
+        (
+            "            mic = created.rcr_chan_bind_mic\n            if mic is None:",
+            "            mic = created.rcr_chan_bind_mic\n            if mic is None:\n                return\n"
+            "            if False:",
+        ),
+    ),
+    _one(
+        "any-label",
+        "gss.control",
+        ("case Label() if (assertion.lfs_id, assertion.policy_id) not in formats:", "case Label() if False:"),
+        ("await _ask(auth_stat.RPCSEC_GSS_LABEL_PROBLEM, self._policy.label, identity, assertion)", "pass"),
+    ),
+    _one(
+        "any-privilege",
+        "gss.control",
+        ("case Privilege() if assertion.name not in names:", "case Privilege() if False:"),
+    ),
+    _one(
+        "list-of-everything", "gss.control", ("for kind in dict.fromkeys(asked) if kind in known", "for kind in known")
+    ),
+    _one("children-without-end", "gss.store", ("if len(parent.children) >= self.limits.per_parent:", "if False:")),
+    _one(
+        "assertions-without-end",
+        "gss.control",
+        ("if len(arguments) > MAX_ARGUMENTS or len(asked.rca_assertions) > MAX_ASSERTIONS:", "if False:"),
     ),
 )
 
