@@ -185,7 +185,11 @@ def test_nobody_there() -> None:
 def test_nobody_knows_the_port() -> None:
     said = plain("127.0.0.1", "nfs", 3, "--rpcbind-port", 1, status=1)
     assert said["port"] is None
-    assert "127.0.0.1:1" in said["error"]
+    assert said["error"] == "cannot ask the rpcbind of 127.0.0.1: cannot connect to 127.0.0.1:1: Connection refused"
+
+
+def test_a_host_that_is_not_there() -> None:
+    assert "cannot ask the rpcbind of nowhere.invalid: " in plain("nowhere.invalid", "nfs", 3, status=1)["error"]
 
 
 def test_a_server_that_does_not_answer() -> None:
