@@ -9,12 +9,13 @@ import heapq
 import random
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, Final
 
 from rpcgss.gss.context import Context
+from rpcgss.gss.unconfirmed import Unconfirmed
 from rpcgss.rpc.observe import Event, Listeners
 
 HANDLE_OCTETS: Final = 16
@@ -121,7 +122,7 @@ class ContextStore:
         self.events: Final[Listeners[StoreEvent]] = Listeners()
         self._established: OrderedDict[bytes, Context] = OrderedDict()  # least recently used first
         self._principals: Final[dict[bytes, OrderedDict[bytes, Context]]] = {}  # the same, by initiator
-        self._unconfirmed: Final = _Unconfirmed()
+        self._unconfirmed: Final = Unconfirmed()
         self._expiries: list[tuple[float, bytes]] = []  # a heap; entries of contexts long gone are skipped
 
     def new_handle(self) -> bytes:
@@ -297,73 +298,3 @@ def _oldest_idle(pool: Mapping[bytes, Context]) -> Context:
     """Least recently used of those without calls, or of all."""
     idle = (context for context in pool.values() if not context.calls)
     return next(idle, None) or next(iter(pool.values()))
-
-
-class _Unconfirmed:
-    """Unused contexts, oldest first, and by chain, with the largest chain at hand without a search."""
-
-    def __init__(self) -> None:
-        self._by_handle: OrderedDict[bytes, tuple[Context, float]] = OrderedDict()
-        self._chains: dict[bytes, dict[bytes, Context]] = {}  # each oldest first; small, so a plain dict will do
-        self._by_size: dict[int, OrderedDict[bytes, None]] = {}  # how many contexts -> the chains that have so many
-        self._largest = 0
-
-    def __len__(self) -> int:
-        return len(self._by_handle)
-
-    def __iter__(self) -> Iterator[Context]:
-        return iter([context for context, _ in self._by_handle.values()])
-
-    def get(self, handle: bytes) -> Context | None:
-        entry = self._by_handle.get(handle)
-        return None if entry is None else entry[0]
-
-    def of_chain(self, chain: bytes) -> int:
-        return len(self._chains.get(chain, ()))
-
-    def oldest_of(self, chain: bytes) -> Context:
-        return next(iter(self._chains[chain].values()))
-
-    def oldest_of_largest_chain(self) -> Context:
-        return self.oldest_of(next(iter(self._by_size[self._largest])))
-
-    def outdated(self, now: float) -> list[Context]:
-        """Those whose time is up; all live equally long, so they are in front."""
-        outdated = []
-        for context, until in self._by_handle.values():
-            if until > now and not context.expired(now):
-                break
-            outdated.append(context)
-        return outdated
-
-    def add(self, context: Context, until: float) -> None:
-        self._by_handle[context.handle] = (context, until)
-        chain = self._chains.get(context.chain)
-        if chain is None:
-            chain = self._chains[context.chain] = {}
-        self._resize(context.chain, len(chain), len(chain) + 1)
-        chain[context.handle] = context
-
-    def remove(self, context: Context) -> None:
-        if self._by_handle.pop(context.handle, None) is None:
-            return
-        chain = self._chains[context.chain]
-        self._resize(context.chain, len(chain), len(chain) - 1)
-        del chain[context.handle]
-        if not chain:
-            del self._chains[context.chain]
-
-    def _resize(self, chain: bytes, old: int, new: int) -> None:
-        if old:
-            del self._by_size[old][chain]
-            if not self._by_size[old]:
-                del self._by_size[old]
-        if new:
-            chains = self._by_size.get(new)
-            if chains is None:
-                chains = self._by_size[new] = OrderedDict()
-            chains[chain] = None
-        # One step at a time, so the largest size is the old one or its neighbour.
-        self._largest = max(self._largest, new)
-        if self._largest not in self._by_size:
-            self._largest -= 1
