@@ -52,10 +52,15 @@ def run(serve: Serve, listeners: list[Listener], number: int) -> tuple[int, byte
     except BaseException as error:
         cause = _single(error)
         if isinstance(cause, CannotServe):
-            return 1, _FINAL + str(cause).encode()[:MAX_REASON]
+            return 1, _FINAL + _octets(str(cause))
         _log.exception("worker %d failed", number, event="worker.failed")
-        return 1, _FAILED + f"{type(cause).__name__}: {cause}".encode()[:MAX_REASON]
+        return 1, _FAILED + _octets(f"{type(cause).__name__}: {cause}")
     return 0, b""
+
+
+def _octets(reason: str) -> bytes:
+    """The names of files may be no text."""
+    return reason.encode(errors="backslashreplace")[:MAX_REASON]
 
 
 def _single(error: BaseException) -> BaseException:

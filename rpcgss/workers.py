@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from types import FrameType
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 import trio
 
@@ -83,8 +83,9 @@ def run_workers(
     handle them ignores them. SIGINT while they stop kills the workers at once. If the supervisor is killed, they stop
     as if they were told to. Workers cannot be sent SIGTERM or SIGINT: end one with SIGKILL.
 
-    Raises `CannotServe` if a worker says so, or if none lives for a second and one of them has tried 5 times; `OSError`
-    with a text that names the address; `RuntimeError` when called from a process that has threads or an event loop.
+    Raises `CannotServe` if a worker says so, or if none lives for a second and one of them has tried 5 times (so does
+    one for which there is no room); `OSError` with a text that names the address; `RuntimeError` when called from a
+    process that has threads or an event loop.
     """
     _require_clean_process()
     if count < 1:
@@ -158,8 +159,9 @@ class _Supervisor:
         self._signals_in.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._signals, selectors.EVENT_READ)
-        self._before = {number: signal.signal(number, _note) or signal.SIG_DFL for number in _HEEDED}
+        # First the descriptor: what is caught before there is one is lost, and were it SIGTERM, for good.
         self._wakeup_before = signal.set_wakeup_fd(self._signals_in.fileno(), warn_on_full_buffer=False)
+        self._before = {number: signal.signal(number, _note) or signal.SIG_DFL for number in _HEEDED}
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -233,7 +235,6 @@ class _Supervisor:
                     self._ended(worker, os.waitstatus_to_exitcode(status))
 
     def _ended(self, worker: _Worker, status: int) -> None:
-        now = time.monotonic()
         how, (final, reason) = described(status), read_reason(worker.reason)
         name, worker.pid, worker.reason = str(worker), 0, -1
         if self._kill_at is not None:
@@ -243,17 +244,23 @@ class _Supervisor:
             return
         if self._tell_of_end is not None:
             self._tell_of_end(worker.number)
+        if final:
+            self._give_up(reason.removeprefix(": "))
+        else:
+            self._try_again(worker, f"{name} {how}{reason}", f"{how} at once{reason}", status)
+
+    def _try_again(self, worker: _Worker, what: str, at_once: str, status: int) -> None:
+        """A worker has ended, or could not be made: see to another, unless that has no prospect."""
+        now = time.monotonic()
         self._settled = self._settled or now - worker.began >= SETTLED_SECONDS or self._some_lives(now)
         worker.early_ends = 0 if now - worker.began >= SETTLED_SECONDS else worker.early_ends + 1
         pause = min(FIRST_PAUSE * 2 ** (worker.early_ends - 1), LONGEST_PAUSE) if worker.early_ends else 0.0
         worker.due = now + pause
-        if final:
-            self._give_up(reason.removeprefix(": "))
-        elif not self._settled and worker.early_ends >= TRIES:
-            self._give_up(f"no worker can start: the last of {TRIES} {how} at once{reason}")
+        if not self._settled and worker.early_ends >= TRIES:
+            self._give_up(f"no worker can start: the last of {TRIES} {at_once}")
         else:
-            text = "%s %s%s; another takes its place in %.1f s"
-            _log.warning(text, name, how, reason, pause, event="worker.ended", status=status, pause=pause)
+            text = "%s; another takes its place in %.1f s"
+            _log.warning(text, what, pause, event="worker.ended", status=status, pause=pause)
 
     def _some_lives(self, now: float) -> bool:
         return any(worker.pid and now - worker.began >= SETTLED_SECONDS for worker in self._workers)
@@ -268,25 +275,41 @@ class _Supervisor:
         now = time.monotonic()
         for worker in self._workers:
             if self._kill_at is None and not worker.pid and worker.due <= now:
-                self._start(worker)
+                try:
+                    self._start(worker)
+                except OSError as error:  # no room for a process, or for its pipe, just now: the others go on
+                    worker.began = now
+                    text = f"cannot be made: {error.strerror}"
+                    self._try_again(worker, f"worker {worker.number} {text}", text, error.errno or 0)
 
     def _start(self, worker: _Worker) -> None:
-        worker.reason, reason = os.pipe()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()  # or both would write what is in the buffer
+        """Raises `OSError`, and has changed nothing then."""
+        reading, reason = os.pipe()
+        _flush_output()  # or both would write what is in the buffers
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        pid = os.fork()
-        if pid == 0:
-            # Nothing of the supervisor's is unwound here: no `finally` of its callers, no atexit.
-            status = os.EX_SOFTWARE
-            try:
-                status = self._be_worker(worker.number, reason, before)
-            finally:
-                os._exit(status)
-        worker.pid, worker.began = pid, time.monotonic()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(reason)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                worker.reason = reading
+                self._end_as_worker(worker.number, reason, before)
+        except OSError:
+            os.close(reading)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            os.close(reason)
+        worker.reason, worker.pid, worker.began = reading, pid, time.monotonic()
         _log.info("%s begins", worker, event="worker.began", pid=pid)
+
+    def _end_as_worker(self, number: int, reason: int, blocked: Set[int]) -> NoReturn:
+        """In the new process. Nothing of the supervisor's is unwound there: no `finally` of its callers, no atexit."""
+        status = os.EX_SOFTWARE
+        try:
+            status = self._be_worker(number, reason, blocked)
+        except BaseException:
+            _log.exception("worker %d cannot begin", number, event="worker.failed")
+        finally:
+            os._exit(status)
 
     def _be_worker(self, number: int, reason: int, blocked: Set[int]) -> int:
         """In the new process, with all signals blocked. Returns its exit status."""
@@ -296,9 +319,7 @@ class _Supervisor:
         signal.pthread_sigmask(signal.SIG_SETMASK, {*blocked, *_STOP})
         status, text = run(self._serve, self._shared.take(number), number)
         os.write(reason, text)
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
+        _flush_output()
         return status
 
     def _forget_supervisor(self) -> None:
@@ -318,6 +339,14 @@ class _Supervisor:
         signal.set_wakeup_fd(self._wakeup_before)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def _flush_output() -> None:
+    """As far as there is any, and somebody who reads it."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
 
 
 def _note(number: int, frame: FrameType | None) -> None:

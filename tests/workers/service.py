@@ -2,17 +2,20 @@
 lines of JSON.
 
 KIND `echo` answers with the worker's number and process, and for a path of a FIFO waits until somebody writes there;
-`deaf` hears no word to stop; `broken` fails at once; `hopeless` says that it can never begin; `threaded` has a thread
-before it should. PLACE is `tcp`, `udp`, or a path.
+`deaf` hears no word to stop; `broken` fails at once; `hopeless` says that it can never begin, in words that are no
+text; `threaded` has a thread before it should; `crowded` is `echo` where there is room for no third process at first,
+`full` where there is none for any. PLACE is `tcp`, `udp`, or a path.
 """
 
+import errno
 import json
 import logging
 import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
+from itertools import count
 from pathlib import Path
 
 import trio
@@ -62,14 +65,27 @@ async def broken(listeners: list[rpcgss.Listener], number: int) -> None:
 
 
 async def hopeless(listeners: list[rpcgss.Listener], number: int) -> None:
-    raise rpcgss.CannotServe("there is no such dog")
+    raise rpcgss.CannotServe("there is no such dog\udcff")
+
+
+def refuse_forks(refused: Container[int]) -> None:
+    """Those of these numbers, from 1."""
+    attempts, fork = count(1), os.fork
+
+    def refusing() -> int:
+        if next(attempts) in refused:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    os.fork = refusing
 
 
 def main(kind: str, workers: str, drain: str, place: str) -> int:
     logging.basicConfig(level=logging.INFO)
     if kind == "threaded":
         threading.Thread(target=threading.Event().wait, daemon=True).start()
-    serve = {"echo": echo, "deaf": deaf, "broken": broken, "hopeless": hopeless, "threaded": echo}[kind]
+    refuse_forks({"crowded": (3,), "full": range(1, 100)}.get(kind, ()))
+    serve = {"deaf": deaf, "broken": broken, "hopeless": hopeless}.get(kind, echo)
     return rpcgss.run_workers(
         int(workers),
         serve,

@@ -257,11 +257,36 @@ async def test_what_never_starts_is_given_up() -> None:
     assert "Traceback" in errors
 
 
+async def test_there_is_no_room_for_a_process_just_now() -> None:
+    """The others go on, and a worker comes when there is."""
+    async with service("crowded", 2) as run:
+        before = await run.processes(2)
+        os.kill(before[0], signal.SIGKILL)
+        after = await run.processes(3)
+        assert after[1] == before[1]
+        assert after[0] != before[0]
+        async with clients(run, 2):
+            pass
+        assert await run.end() == 0
+        assert (
+            "worker 0 cannot be made: Resource temporarily unavailable; another takes its place" in await run.errors()
+        )
+
+
+async def test_there_is_no_room_for_any() -> None:
+    async with service("full", 2) as run:
+        errors = await run.errors()
+        assert await run.process.wait() == 1
+    assert errors.splitlines()[-1] == (
+        "CannotServe: no worker can start: the last of 5 cannot be made: Resource temporarily unavailable"
+    )
+
+
 async def test_who_knows_better_is_believed_at_once() -> None:
     async with service("hopeless", 2) as run:
         errors = await run.errors()
         assert await run.process.wait() == 1
-    assert errors.splitlines()[-1] == "CannotServe: there is no such dog"
+    assert errors.splitlines()[-1] == r"CannotServe: there is no such dog\udcff"
     assert "Traceback" not in errors
 
 
