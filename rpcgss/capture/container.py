@@ -164,17 +164,19 @@ def _interface(body: bytes, order: str) -> _Interface:
     if len(body) < 8:
         raise ValueError("an interface of too few octets")
     link, _, snap_length = Struct(f"{order}2HI").unpack(body[:8])
-    units, offset, options = 1_000_000, 0, body[8:]
-    while len(options) >= 4:
-        code, length = Struct(f"{order}2H").unpack(options[:4])
-        value = options[4 : 4 + length]
+    units, offset = 1_000_000, 0
+    option, position = Struct(f"{order}2H"), 8
+    while len(body) - position >= option.size:
+        code, length = option.unpack_from(body, position)
+        position += option.size
+        value = body[position : position + length]
+        position += length + (-length & 3)
         if code == 0:
             break
         if code == _TIME_RESOLUTION and value:
             units = (2 if value[0] & 0x80 else 10) ** (value[0] & 0x7F)
         elif code == _TIME_OFFSET and len(value) == 8:
             offset = int.from_bytes(value, "little" if order == "<" else "big", signed=True)
-        options = options[4 + length + (-length & 3) :]
     return _Interface(link, snap_length, units, offset)
 
 

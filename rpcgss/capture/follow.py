@@ -14,6 +14,7 @@ from typing import Final
 
 import xdr
 from rpcgss.capture.contexts import Contexts, Creation, Latest, Protections, Renewing, SeenContext, Ticket
+from rpcgss.capture.errors import CaptureError
 from rpcgss.capture.events import CallSeen, Check, Findings, GssHeader, ReplySeen, State
 from rpcgss.capture.kerberos import Session
 from rpcgss.capture.keytab import KeytabEntry
@@ -42,10 +43,12 @@ from rpcgss.reauth.grant import read_grant_untrusted
 from rpcgss.reauth.keys import KEY_LENGTH, Buffer, authenticator, confirmation, derive, session_key
 from rpcgss.reauth.reauth_xdr import FRA1, reauth_arg, reauth_grant, reauth_ok
 from rpcgss.rpc.errors import AuthRefused
-from rpcgss.rpc.messages import AcceptedReply, DeniedReply, ReceivedCall
+from rpcgss.rpc.messages import MAX_AUTH_OCTETS, AcceptedReply, DeniedReply, ReceivedCall
 from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, auth_stat, opaque_auth
 
 SHOWN_OCTETS: Final = 8
+MAX_HANDLE: Final = MAX_AUTH_OCTETS - 20
+"""Octets of a handle: a credential is that, behind five numbers, and no more than RFC 5531, 8.2, allows."""
 
 _NO_CREATION: Final = "the context's creation is not in the capture"
 NO_KEYS: Final = "its tokens are not Kerberos' own"
@@ -156,6 +159,8 @@ class GssFollower:
             result = rpc_gss_init_res.decode(cursor)
             trailing = reply.body[cursor.position :]
             findings.differences += compared("creation results", reply.body[: cursor.position], result.to_bytes)
+            if len(result.handle) > MAX_HANDLE:
+                raise CaptureError(f"a handle of {len(result.handle)} octets, which fits into no credential")
             creation.add(result.gss_token)
             if result.gss_token:
                 token = read_token_untrusted(result.gss_token)

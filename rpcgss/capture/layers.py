@@ -23,6 +23,8 @@ _IPV4, _IPV6 = 0x0800, 0x86DD
 _VLAN: Final = (0x8100, 0x88A8, 0x9100)
 _EXTENSIONS: Final = (0, 43, 60, 135, 139, 140)  # IPv6 headers that only have to be passed over (RFC 8200, 4)
 _FRAGMENT, _AUTHENTICATION = 44, 51
+_MOST_EXTENSIONS: Final = 16
+_MOST_OCTETS: Final = 0xFFFF  # in an IP packet that was fragmented
 
 _IPV4_HEADER: Final = Struct(">BBHHHBBH4s4s")
 _IPV6_HEADER: Final = Struct(">IHBB16s16s")
@@ -96,7 +98,7 @@ class Layers:
         _, length, following, _, source, destination = _IPV6_HEADER.unpack_from(packet)
         payload = packet[40 : 40 + length if length else None]
         ends = (str(IPv6Address(source)), str(IPv6Address(destination)))
-        while True:
+        for _ in range(_MOST_EXTENSIONS):
             if following in _EXTENSIONS:
                 following, payload = payload[0], payload[8 + payload[1] * 8 :]
             elif following == _AUTHENTICATION:
@@ -107,6 +109,7 @@ class Layers:
                 return self._collect((ends, identity), piece, where & 0xFFF8, bool(where & 1))
             else:
                 return _Whole(following, *ends, payload)
+        return None
 
     def _collect(self, key: tuple[object, ...], piece: "_Whole", offset: int, more: bool) -> "_Whole | None":
         if piece.protocol != _UDP:
@@ -115,10 +118,11 @@ class Layers:
         pieces.take(offset, piece.payload, more)
         if len(self._fragmented) > MAX_FRAGMENTED:
             self._fragmented.popitem(last=False)
-        if (payload := pieces.joined()) is None:
+        if not pieces.may_be_whole:
             return None
         self._fragmented.pop(key, None)
-        return piece._replace(payload=payload)
+        payload = pieces.joined()
+        return None if payload is None else piece._replace(payload=payload)
 
 
 class _Whole(NamedTuple):
@@ -130,25 +134,32 @@ class _Whole(NamedTuple):
 
 @dataclass(slots=True)
 class _Pieces:
-    """Fragments of one packet; what comes first at an offset stays."""
+    """Fragments of one packet; what comes first at an offset stays. They are put together once, when there are octets
+    enough: nobody but who means no good sends fragments that overlap, and then leave a gap."""
 
     by_offset: dict[int, bytes] = field(default_factory=dict)
+    octets: int = 0
     end: int | None = None
 
     def take(self, offset: int, data: bytes, more: bool) -> None:
-        self.by_offset.setdefault(offset, data)
+        if not data or offset in self.by_offset or offset + len(data) > _MOST_OCTETS:
+            return
+        self.by_offset[offset] = data
+        self.octets += len(data)
         if not more:
             self.end = offset + len(data)
 
+    @property
+    def may_be_whole(self) -> bool:
+        return self.octets >= (_MOST_OCTETS if self.end is None else self.end)
+
     def joined(self) -> bytes | None:
-        if self.end is None:
-            return None
-        whole = b""
+        whole = bytearray()
         for offset, data in sorted(self.by_offset.items()):
             if offset > len(whole):
                 return None
             whole += data[len(whole) - offset :]
-        return whole[: self.end] if len(whole) >= self.end else None
+        return None if self.end is None or len(whole) < self.end else bytes(whole[: self.end])
 
 
 def _transport(time: float, protocol: int, source: str, destination: str, payload: bytes) -> Segment | Datagram | None:

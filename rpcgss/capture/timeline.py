@@ -182,6 +182,7 @@ class Timeline:
             exchange = _Exchange(seen.procedure, seen.name, [sent])
         else:
             seen.repeats = exchange.transmissions[0].number
+            exchange.transmissions[-1].made = None  # it is large, and only that of the last is looked at
             exchange.transmissions = [*exchange.transmissions, sent][-MAX_TRANSMISSIONS:]
         self._exchanges[key] = self._by_host[by_host] = exchange
 

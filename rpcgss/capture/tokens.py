@@ -10,6 +10,8 @@ from asn1crypto import core
 from rpcgss.capture.errors import CaptureError
 
 MAX_TOKEN: Final = 1 << 20
+MAX_NAME: Final = 1024
+"""Characters in a principal's name."""
 KRB5: Final = ("1.2.840.113554.1.2.2", "1.2.840.48018.1.2.2")
 """Kerberos, and what an old Windows calls it."""
 SPNEGO: Final = "1.3.6.1.5.5.2"
@@ -99,8 +101,8 @@ def read_ap_req_untrusted(octets: bytes) -> ApReq:
     def read() -> ApReq:
         request = _opened(_ApReq, octets)
         ticket = request["ticket"]
-        name = "/".join(ticket["sname"]["name-string"].native)
-        return ApReq(f"{name}@{ticket['realm'].native}", _sealed(ticket["enc-part"]), _sealed(request["authenticator"]))
+        service = _principal(ticket["sname"], ticket["realm"])
+        return ApReq(service, _sealed(ticket["enc-part"]), _sealed(request["authenticator"]))
 
     return _parse(read)
 
@@ -115,9 +117,8 @@ def read_ticket_part(octets: bytes) -> TicketPart:
 
     def read() -> TicketPart:
         part = _opened(_EncTicketPart, octets)
-        name = "/".join(part["cname"]["name-string"].native)
         key = part["key"]
-        return TicketPart(f"{name}@{part['crealm'].native}", key["keytype"].native, key["keyvalue"].native)
+        return TicketPart(_principal(part["cname"], part["crealm"]), _number(key["keytype"]), key["keyvalue"].native)
 
     return _parse(read)
 
@@ -127,13 +128,30 @@ def read_subkey(octets: bytes, *, of_acceptor: bool) -> Subkey | None:
 
     def read() -> Subkey | None:
         key = _opened(_EncApRepPart if of_acceptor else _Authenticator, octets)["subkey"]
-        return Subkey(key["keytype"].native, key["keyvalue"].native) if isinstance(key, _Key) else None
+        return Subkey(_number(key["keytype"]), key["keyvalue"].native) if isinstance(key, _Key) else None
 
     return _parse(read)
 
 
 def _sealed(data: Any) -> Sealed:  # noqa: ANN401  # what asn1crypto made
-    return Sealed(data["etype"].native, data["kvno"].native, data["cipher"].native)
+    version = data["kvno"]
+    kvno = None if version.native is None else _number(version)
+    return Sealed(_number(data["etype"]), kvno, data["cipher"].native)
+
+
+def _number(data: Any) -> int:  # noqa: ANN401
+    """Int32 or UInt32 (RFC 4120, 5.2.4). Larger ones cannot even be written down in a message."""
+    number = int(data.native)
+    if not -(2**31) <= number < 2**32:
+        raise ValueError("a number of more than 32 bits")
+    return number
+
+
+def _principal(name: Any, realm: Any) -> str:  # noqa: ANN401
+    principal = "/".join(name["name-string"].native) + f"@{realm.native}"
+    if len(principal) > MAX_NAME:
+        raise ValueError("a name that nobody has")
+    return principal
 
 
 def _unframed(octets: bytes) -> tuple[str, bytes]:

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import io
 import random
+import tracemalloc
 from functools import cache
 from pathlib import Path
 
@@ -14,10 +15,15 @@ from hypothesis import strategies as st
 
 from rpcgss.capture.container import MAX_FRAME, Frame, read_frames
 from rpcgss.capture.errors import CaptureError
-from rpcgss.capture.keytab import KeytabEntry, read_keytab
+from rpcgss.capture.kerberos import Session
+from rpcgss.capture.keytab import Key, KeytabEntry, read_keytab
+from rpcgss.capture.layers import Datagram, Layers
 from rpcgss.capture.tcp import MAX_CONNECTIONS
 from rpcgss.capture.tokens import read_ap_rep_untrusted, read_ap_req_untrusted, read_token_untrusted
+from rpcgss.gss.bodies import Credential, encode_credential
+from rpcgss.gss.gss_xdr import GSS_S_CONTINUE_NEEDED, RPCSEC_GSS_INIT, rpc_gss_init_arg, rpc_gss_init_res
 from rpcgss.rpc.messages import NULL_AUTH, CallHeader, encode_auth, encode_call_header, encode_success
+from rpcgss.rpc.rpc_xdr import opaque_auth
 from tests.capture.reading import RAW, SERVER, Reading, Wire, frames, ip_packet, pcap, read
 
 NFS, VERSION, LOOKUP = 100003, 3, 3
@@ -165,6 +171,37 @@ def test_datagrams_in_fragments(order: int) -> None:
     assert reading.replies[0].call == 1
 
 
+def fragment(offset: int, data: bytes, *, more: bool = True, length: bool = True) -> bytes:
+    packet = bytearray(ip_packet(dpkt.udp.UDP(), dpkt.ip.IP_PROTO_UDP, CLIENT, SERVER)[:20])
+    packet[2:4] = (20 + len(data) if length else 0).to_bytes(2)
+    packet[6:8] = ((0x2000 if more else 0) | offset // 8).to_bytes(2)
+    return bytes(packet) + data
+
+
+def test_fragments_that_claim_no_length_take_no_memory() -> None:
+    """Length 0 means the whole frame; no datagram has so many octets."""
+    made = [fragment(8 * number, bytes(500_000), length=False) for number in range(30)]
+    tracemalloc.start()
+    assert not read(frames(made)).events
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+def test_fragments_that_overlap_and_leave_a_gap() -> None:
+    """They are put together once. What comes of the same datagram later begins anew."""
+    whole = udp(call(7, 4000), (800, 111))[20:]
+    middle = [fragment(at, whole[at : at + 1600]) for at in (8, 16, 24)]
+    last = fragment(3200, whole[3200:], more=False)
+    layers = Layers()
+    assert [layers.open_untrusted(each) for each in frames([last, *middle])] == [None] * 4
+    again = [fragment(0, whole[:1600]), fragment(1600, whole[1600:3200]), last]
+    found = [layers.open_untrusted(each) for each in frames(again)]
+    assert found[:2] == [None, None]
+    assert isinstance(found[2], Datagram)
+    assert found[2].data == whole[8:]
+
+
 LINKS = {
     "raw": (101, b""),
     "ethernet": (1, bytes(12) + b"\x08\x00"),
@@ -190,6 +227,13 @@ def test_ipv6() -> None:
         payload = b"\x06\0" + bytes(6) + each[20:]
         packets.append(b"\x60\0\0\0" + len(payload).to_bytes(2) + b"\0\x40" + b"".join(ends) + payload)
     complete(read(frames(packets)), 3)
+
+
+@pytest.mark.parametrize(("headers", "found"), [(15, True), (16, False)])
+def test_headers_behind_headers(headers: int, found: bool) -> None:
+    payload = (bytes(8) * (headers - 1) + b"\x11" + bytes(7)) + udp(call(7), (800, 111))[20:]
+    packet = b"\x60\0\0\0" + len(payload).to_bytes(2) + b"\0\x40" + bytes(15) + b"\1" + bytes(15) + b"\2" + payload
+    assert bool(read(frames([packet])).calls) is found
 
 
 def test_a_strange_link_is_told() -> None:
@@ -317,6 +361,58 @@ def damaged(frame: Frame, chance: random.Random) -> Frame:
     octets = bytearray(frame.octets)
     octets[chance.randrange(66, len(octets))] ^= 1 << chance.randrange(8)
     return Frame(frame.time, frame.link, bytes(octets))
+
+
+def der(tag: int, *contents: bytes) -> bytes:
+    content = b"".join(contents)
+    if len(content) < 128:
+        return bytes((tag, len(content))) + content
+    octets = len(content).to_bytes(4)
+    return bytes((tag, 0x84)) + octets + content
+
+
+def ap_req(*, etype: int = 18, kvno: int = 1, name: bytes = b"nfs") -> bytes:
+    def number(value: int) -> bytes:
+        return der(2, value.to_bytes(value.bit_length() // 8 + 1, signed=True))
+
+    sealed = der(0x30, der(0xA0, number(etype)), der(0xA1, number(kvno)), der(0xA2, der(4, bytes(64))))
+    names = der(0x30, der(0xA0, number(2)), der(0xA1, der(0x30, der(0x1B, name))))
+    ticket = der(0x61, der(0x30, der(0xA0, number(5)), der(0xA1, der(0x1B, b"R")), der(0xA2, names), der(0xA3, sealed)))
+    fields = (number(5), number(14), der(3, bytes(5)), ticket, sealed)
+    return der(0x6E, der(0x30, *(der(0xA0 + place, field) for place, field in enumerate(fields))))
+
+
+HUGE = 10**5000
+KEY = KeytabEntry("nfs@R", 1, Key(18, bytes(32)))
+
+
+def test_a_ticket_that_no_key_opens() -> None:
+    session = Session()
+    session.ap_req_untrusted(ap_req(), [KEY])
+    assert session.service == "nfs@R"
+    assert session.locked.startswith("no key in the keytab opens a ticket for nfs@R (aes256-cts")
+
+
+@pytest.mark.parametrize("options", [{"etype": HUGE}, {"kvno": HUGE}, {"etype": -HUGE}, {"name": b"x" * 1024}])
+def test_numbers_and_names_that_cannot_be_shown(options: dict[str, int]) -> None:
+    """Python makes no decimals of a number with so many."""
+    with pytest.raises(CaptureError, match="does not parse"):
+        Session().ap_req_untrusted(ap_req(**options), [KEY])  # type: ignore[arg-type]
+
+
+def test_a_handle_that_fits_into_no_credential() -> None:
+    """It is not kept: a capture may have one of 4 MiB in each of thousands of replies."""
+    wire = Wire()
+    wire.begin()
+    for xid, octets in ((1, 380), (2, 381)):
+        credential = opaque_auth(6, encode_credential(Credential(RPCSEC_GSS_INIT, 0, 1, b"")))
+        header = encode_call_header(CallHeader(xid, NFS, VERSION, 0), credential) + encode_auth(NULL_AUTH)
+        wire.send(True, header + rpc_gss_init_arg(b"").to_bytes())
+        results = rpc_gss_init_res(bytes(octets), GSS_S_CONTINUE_NEEDED, 0, 1, b"")
+        wire.send(False, encode_success(xid, NULL_AUTH) + results.to_bytes())
+    first, second = read(frames(wire.packets)).replies
+    assert not first.findings.faults
+    assert second.findings.faults == ["creation results: a handle of 381 octets, which fits into no credential"]
 
 
 @given(
