@@ -11,7 +11,7 @@ from typing import Final
 from rpcgss.capture.container import Frame
 from rpcgss.capture.contexts import Latest
 from rpcgss.capture.events import CallSeen, Event, Findings, Passage, ReplySeen, Trouble
-from rpcgss.capture.follow import GssFollower, Transmission
+from rpcgss.capture.follow import GssFollower
 from rpcgss.capture.keytab import KeytabEntry
 from rpcgss.capture.layers import KNOWN_LINKS, Datagram, Endpoint, Layers
 from rpcgss.capture.messages import compared, encode_call, encode_reply, status
@@ -19,6 +19,7 @@ from rpcgss.capture.names import known_name, number_name
 from rpcgss.capture.programs import Programs
 from rpcgss.capture.streams import RecordStream, Skipped, looks_like_a_call, looks_like_a_message
 from rpcgss.capture.tcp import Closed, Connections, Delivery, Flow, Missing, Octets
+from rpcgss.capture.transmission import Transmission
 from rpcgss.rpc.errors import AuthRefused, BadMessage, RpcMismatch
 from rpcgss.rpc.messages import AcceptedReply, DeniedReply, ReceivedCall, parse_call_untrusted, parse_reply_untrusted
 from rpcgss.rpc.rpc_xdr import accept_stat, auth_flavor, authsys_parms

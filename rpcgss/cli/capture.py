@@ -13,11 +13,11 @@ from rich.text import Text
 from rpcgss.capture.container import read_frames
 from rpcgss.capture.errors import CaptureError
 from rpcgss.capture.events import CallSeen, Event, Findings, GssHeader, Passage, ReplySeen, State, Trouble
-from rpcgss.capture.follow import short
 from rpcgss.capture.keytab import read_keytab
 from rpcgss.capture.programs import Programs
 from rpcgss.capture.report import Summary, to_json
 from rpcgss.capture.timeline import Timeline
+from rpcgss.capture.transmission import short
 
 UNREADABLE: Final = 2
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
