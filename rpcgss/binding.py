@@ -11,9 +11,9 @@ from typing import Final, Literal, TypeAlias
 import trio
 
 from rpcgss.rpc.client import open_client
+from rpcgss.rpc.connector import Connect
 from rpcgss.rpc.errors import AuthRefused, CallFailed, ConnectionLost, NotRegistered, Refusal, RegistrationFailed
 from rpcgss.rpc.flavors import AuthNone
-from rpcgss.rpc.link import Connect
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpcbind import Registration, Rpcbind
 from rpcgss.rpc.rpcbind_xdr import RPCB_PORT

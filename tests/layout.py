@@ -39,6 +39,7 @@ IO_ALLOWED = (
     "rpcgss.rpc.pending",  # a mailbox, and whoever waits before it
     "rpcgss.rpc.tls",  # contexts, and the first exchange of a connection
     "rpcgss.rpc.link",
+    "rpcgss.rpc.connector",  # connects, and waits before it tries again
     "rpcgss.rpc.conversation",  # knows when, and for how long, a call is to be sent again
     "rpcgss.rpc.client",
     "rpcgss.rpc.places",  # a queue of connections before the calls they may make

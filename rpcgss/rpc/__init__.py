@@ -4,6 +4,7 @@ Each module imports only from those before it in `READING_ORDER`. Nothing here k
 """
 
 from rpcgss.rpc.client import Client, User, open_client
+from rpcgss.rpc.connector import BackOff
 from rpcgss.rpc.errors import (
     AuthenticationFailed,
     AuthRefused,
@@ -44,7 +45,7 @@ from rpcgss.rpc.flavors import (
     UnixIdentity,
 )
 from rpcgss.rpc.kept import ReplyLimits
-from rpcgss.rpc.link import BackOff, ClientCounters
+from rpcgss.rpc.link import ClientCounters
 from rpcgss.rpc.observe import (
     ConnectionEvent,
     ConnectionEventKind,
@@ -81,6 +82,7 @@ READING_ORDER = (
     "pending",
     "retransmission",
     "link",
+    "connector",
     "conversation",
     "client",
     "places",

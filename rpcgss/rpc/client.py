@@ -19,10 +19,11 @@ from typing import Any, Final, TypeVar
 import trio
 
 import xdr
+from rpcgss.rpc.connector import BackOff, Connect, Connector
 from rpcgss.rpc.conversation import Conversation
 from rpcgss.rpc.errors import BadReply, CallTimedOut
 from rpcgss.rpc.flavors import ClientFlavor
-from rpcgss.rpc.link import BackOff, ClientCounters, Connect, Connector
+from rpcgss.rpc.link import ClientCounters
 from rpcgss.rpc.messages import CallHeader
 from rpcgss.rpc.observe import OK, Audience, End, ObservedCall, Observer, Source, outcome_of
 from rpcgss.rpc.pending import PendingCalls

@@ -11,6 +11,7 @@ from typing import Final
 
 import trio
 
+from rpcgss.rpc.connector import Connector
 from rpcgss.rpc.errors import (
     AuthRefused,
     BadReply,
@@ -29,7 +30,7 @@ from rpcgss.rpc.errors import (
     TlsFailed,
 )
 from rpcgss.rpc.flavors import ClientFlavor, Transmission
-from rpcgss.rpc.link import ChannelLink, ClientCounters, Connector
+from rpcgss.rpc.link import ChannelLink, ClientCounters
 from rpcgss.rpc.messages import AcceptedReply, CallHeader, DeniedReply
 from rpcgss.rpc.observe import ObservedCall
 from rpcgss.rpc.pending import Mail, PendingCall

@@ -38,7 +38,7 @@ from rpcgss.rpc import (
     SqliteReplyCache,
     open_client,
 )
-from rpcgss.rpc.link import Connect
+from rpcgss.rpc.connector import Connect
 from rpcgss.rpc.work import InlineWorker
 from tests.gss.fake_mechanism import FakeAcceptor, FakeProvider
 from tests.rpc.network import CuttingStream, network
