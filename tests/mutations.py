@@ -298,7 +298,7 @@ MUTATIONS = (
     _one(
         "service-of-init",
         "gss.server",
-        ("GssService.NONE if self._in_channel else GssService(credential.service)", "GssService.PRIVACY"),
+        ("GssService.NONE if self._in_channel else service", "GssService.PRIVACY"),
     ),
     _one("numbers-not-incremented", "gss.window", ("self._next += 1", "self._next += 0")),
     _one("numbers-without-end", "gss.window", ("return self._next > self._last", "return False")),

@@ -403,9 +403,10 @@ class GssSession(Session):
         counters: GssServerCounters,
         turns: Turns | None = None,
     ) -> None:
+        service = _service(credential)
         self._in_channel: Final = credential.service == _CHANNEL_PROT
-        self._service: Final = GssService.NONE if self._in_channel else GssService(credential.service)
-        self.identity = context.identity(_service(credential), channel_bound=self._in_channel)
+        self._service: Final = GssService.NONE if self._in_channel else service
+        self.identity = context.identity(service, channel_bound=self._in_channel)
         self.context: Final = context
         self._header: Final = header
         self._seq_num: Final = credential.seq_num
