@@ -320,10 +320,22 @@ def test_what_opens_the_keyring_is_not_exported(tmp_path: Path) -> None:
     assert f"--keyring (sealing-key): {tmp_path}/seal is inside of what is exported" in line
 
 
-def test_what_is_wrong_is_told_once_whatever_the_number_of_workers(tmp_path: Path) -> None:
+async def test_each_worker_has_counters_of_its_own(tmp_path: Path) -> None:
+    """And nobody has those of all, or of none."""
+    options = ("--sec", "sys", "--workers", "2", "--status", str(tmp_path / "status"))
+    with serving(tmp_path / "export", tmp_path / "state", *options) as server:
+        async with both(server):
+            pass
+        assert server.end() == (0, "")
+    assert {name for name in os.listdir(tmp_path) if name.startswith("status")} == {"status.0", "status.1"}
+
+
+@pytest.mark.parametrize("file", ["handles.key", "index.sqlite", "replies.sqlite"])
+def test_what_is_wrong_is_told_once_whatever_the_number_of_workers(tmp_path: Path, file: str) -> None:
     (tmp_path / "export").mkdir()
     (tmp_path / "state").mkdir()
-    (tmp_path / "state" / "handles.key").write_bytes(b"short")
+    (tmp_path / "state" / file).write_bytes(b"short")
+    (tmp_path / "state" / file).chmod(0o600)
     arguments = command(tmp_path / "export", "--state", tmp_path / "state", "--sec", "sys", "--workers", "3")
     done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
