@@ -2,7 +2,8 @@
 
 How it works: a call leaves a `Transmission` behind, with which its reply is understood. Establishments are followed
 token by token by `making`; where the keytab opens them, or a ticket's chain began with one that it opens, messages are
-checked by the code that checks our own (`rpcgss.gss.bodies`), else only taken apart.
+checked by the code that checks our own (`rpcgss.gss.bodies`), else only taken apart. Of versions 2 and 3 only the
+credentials are.
 """
 
 from collections.abc import Sequence
@@ -24,9 +25,11 @@ from rpcgss.gss.gss_xdr import (
     RPCSEC_GSS_DESTROY,
     RPCSEC_GSS_INIT,
     RPCSEC_GSS_VERS_1,
+    RPCSEC_GSS_VERS_2,
+    RPCSEC_GSS_VERS_3,
     rpc_gss_proc_t,
+    rpc_gss_service_t,
 )
-from rpcgss.gss.provider import GssService
 from rpcgss.reauth.keys import Buffer
 from rpcgss.reauth.reauth_xdr import FRA1
 from rpcgss.rpc.errors import AuthRefused
@@ -59,13 +62,16 @@ class GssFollower:
         """Follow a call. The answer is its arguments, if it has any that can be read."""
         findings = seen.findings
         try:
-            credential = parse_credential_untrusted(call.credential.body)
+            credential = parse_credential_untrusted(call.credential.body, _VERSIONS)
         except AuthRefused as refusal:
             findings.faults.append(f"credential: {refusal.reason}")
             return None
         sent.credential = credential
         findings.differences += compared("credential", call.credential.body, lambda: encode_credential(credential))
         seen.gss = _header(credential)
+        if credential.version != RPCSEC_GSS_VERS_1:
+            findings.unchecked("message", f"RPCSEC_GSS version {credential.version} is not followed here")
+            return None
         if credential.gss_proc in (RPCSEC_GSS_INIT, RPCSEC_GSS_CONTINUE_INIT):
             self._making.create(call, credential, findings, sent)
             return None
@@ -93,7 +99,7 @@ class GssFollower:
             self._denied(reply, seen, sent[-1])
             return None
         last = sent[-1]
-        if last.credential is None:
+        if last.credential is None or last.credential.version != RPCSEC_GSS_VERS_1:
             return None
         if isinstance(last.made, Creation):
             self._making.created(reply, seen, last, last.made)
@@ -147,7 +153,7 @@ def _purpose(sent: Transmission, name: str) -> tuple[str, Endpoint, str, str]:
 
 def _header(credential: Credential) -> GssHeader:
     return GssHeader(
-        RPCSEC_GSS_VERS_1,
+        credential.version,
         _PROCS.get(credential.gss_proc, str(credential.gss_proc)),
         credential.seq_num,
         _SERVICES.get(credential.service, str(credential.service)),
@@ -155,5 +161,6 @@ def _header(credential: Credential) -> GssHeader:
     )
 
 
+_VERSIONS: Final = (RPCSEC_GSS_VERS_1, RPCSEC_GSS_VERS_2, RPCSEC_GSS_VERS_3)
 _PROCS: Final = {int(each): each.name.removeprefix("RPCSEC_GSS_") for each in rpc_gss_proc_t} | {FRA1: "REAUTH"}
-_SERVICES: Final = {int(each): each.name.lower() for each in GssService}
+_SERVICES: Final = {int(each): each.name.removeprefix("rpc_gss_svc_") for each in rpc_gss_service_t}

@@ -96,6 +96,17 @@ async def test_recoveries_by_ticket(realm: Realm, service: GssService, share: bo
         assert counts["authenticator right"] == counts["confirmation right"] == gss.made_by_ticket
 
 
+@pytest.mark.parametrize("version", [2, 3])
+async def test_later_versions_are_named_and_not_judged(realm: Realm, version: int) -> None:
+    packets = await record(realm, GssFlavor("nfs@localhost", service=GssService.INTEGRITY, version=version))
+    reading = look(packets, realm.service_keytab, Programs([ECHO]))
+    assert reading.summary.is_clean
+    assert {(call.gss.version, call.gss.service) for call in reading.calls if call.gss} >= {(version, "integrity")}
+    assert {check.state for check in reading.checks()} == {State.UNCHECKED}
+    assert len(reading.replies) == len(reading.calls) - reading.summary.unanswered
+    assert not any(each.contents for each in reading.messages)
+
+
 async def test_flipped_octets_are_found(realm: Realm) -> None:
     """In any part of any message that is protected: something is wrong, missing, or of a context that is not there."""
     packets = await record(realm, GssFlavor("nfs@localhost", service=GssService.PRIVACY), sizes=(100,) * 3)
