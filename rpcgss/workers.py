@@ -254,7 +254,7 @@ class _Supervisor:
         now = time.monotonic()
         self._settled = self._settled or now - worker.began >= SETTLED_SECONDS or self._some_lives(now)
         worker.early_ends = 0 if now - worker.began >= SETTLED_SECONDS else worker.early_ends + 1
-        pause = min(FIRST_PAUSE * 2 ** (worker.early_ends - 1), LONGEST_PAUSE) if worker.early_ends else 0.0
+        pause = pause_after(worker.early_ends)
         worker.due = now + pause
         if not self._settled and worker.early_ends >= TRIES:
             self._give_up(f"no worker can start: the last of {TRIES} {at_once}")
@@ -339,6 +339,11 @@ class _Supervisor:
         signal.set_wakeup_fd(self._wakeup_before)
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+
+def pause_after(early_ends: int) -> float:
+    """Seconds until the next try, after so many in a row that came to nothing at once: in an hour, a thousand."""
+    return min(FIRST_PAUSE * 2 ** min(early_ends - 1, 16), LONGEST_PAUSE) if early_ends else 0.0
 
 
 def _flush_output() -> None:

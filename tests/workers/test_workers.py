@@ -15,6 +15,7 @@ import trio
 
 import rpcgss
 from examples.echo.echo_xdr import ECHO_V1_Client
+from rpcgss.workers import LONGEST_PAUSE, pause_after
 from transport import SharedListeners
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -255,6 +256,12 @@ async def test_what_never_starts_is_given_up() -> None:
         "CannotServe: no worker can start: the last of 5 ended with exit status 1 at once: LookupError: the dog ate it"
     )
     assert "Traceback" in errors
+
+
+def test_pauses_double_up_to_the_longest() -> None:
+    """A worker that fails for hours must not end its supervisor by a number too large."""
+    assert [pause_after(ends) for ends in range(5)] == [0.0, 0.1, 0.2, 0.4, 0.8]
+    assert {pause_after(ends) for ends in (7, 100, 1025, 10**6)} == {LONGEST_PAUSE}
 
 
 async def test_there_is_no_room_for_a_process_just_now() -> None:
