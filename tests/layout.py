@@ -47,7 +47,7 @@ IO_ALLOWED = (
     "rpcgss.rpc.intake",  # reads connections
     "rpcgss.rpc.server",
     "rpcgss.gss.guard",  # a queue before a security context
-    "rpcgss.gss.context",  # waits for room in the window
+    "rpcgss.gss.client_context",  # waits for room in the window
     "rpcgss.gss.admission",  # waits for the application's word, and for a principal's turn
     "rpcgss.gss.children",  # waits before a security context, and not for ever
     "rpcgss.gss.client",

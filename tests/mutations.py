@@ -297,7 +297,7 @@ MUTATIONS = (
     # Calls
     _one(
         "service-of-init",
-        "gss.server",
+        "gss.session",
         ("GssService.NONE if self._in_channel else service", "GssService.PRIVACY"),
     ),
     _one("numbers-not-incremented", "gss.window", ("self._next += 1", "self._next += 0")),
@@ -306,10 +306,10 @@ MUTATIONS = (
     _one("mic-of-half-the-header", "gss.transmission", ("protection.mic(header)", "protection.mic(header[4:])")),
     _one(
         "header-mic-not-verified",
-        "gss.server",
-        ("            await self._verify(context, call.header, call.verifier.body)\n", "            pass\n"),
+        "gss.verification",
+        ("            await self.verify(context, call.header, call.verifier.body)\n", "            pass\n"),
     ),
-    _one("call-verifier-of-any-flavor", "gss.server", ("if call.verifier.flavor != RPCSEC_GSS:", "if False:")),
+    _one("call-verifier-of-any-flavor", "gss.verification", ("if call.verifier.flavor != RPCSEC_GSS:", "if False:")),
     _one("another-qop-in-mics", "gss.mechanism", ("if qop:", "if False:")),
     _one("another-qop-in-wraps", "gss.mechanism", ("if result.qop:", "if False:")),
     _one(
@@ -331,17 +331,21 @@ MUTATIONS = (
         "gss.mechanism",
         ("if not result.encrypted:\n            raise BadWrap", "if False:\n            raise BadWrap"),
     ),
-    _one("any-service", "gss.server", ("if credential.service not in _SERVICES and not in_channel:", "if False:")),
+    _one("any-service", "gss.verification", ("if credential.service not in SERVICES and not in_channel:", "if False:")),
     _one(
         "any-gss-proc",
         "gss.server",
         ("            case rpc_gss_proc_t.RPCSEC_GSS_DATA:\n", "            case p if p == 0 or p > 3:\n"),
     ),
-    _one("any-handle", "gss.server", ("self.store.find(credential.handle)", "next(iter(self.store.contexts()), None)")),
-    _one("beyond-maxseq", "gss.server", ("if credential.seq_num > MAXSEQ:", "if False:")),
+    _one(
+        "any-handle",
+        "gss.verification",
+        ("self._store.find(credential.handle)", "next(iter(self._store.contexts()), None)"),
+    ),
+    _one("beyond-maxseq", "gss.verification", ("if credential.seq_num > MAXSEQ:", "if False:")),
     _one(
         "window-before-mic",
-        "gss.server",
+        "gss.verification",
         ("if not context.window.accept(number):", "if False:"),
         ("if not context.window.fresh(number):", "if not context.window.accept(number):"),
     ),
@@ -349,22 +353,22 @@ MUTATIONS = (
     _one("repeats-not-seen", "gss.window", ("and not self.seen >> age & 1)", ")")),
     _one(
         "window-not-looked-at-twice",
-        "gss.server",
+        "gss.verification",
         ("if not context.window.accept(number):", "context.window.accept(number)\n        if False:"),
     ),
     _one(
         "repeats-refused-aloud",
-        "gss.server",
+        "gss.verification",
         (
-            "if not context.window.fresh(number):\n            self.counters.replayed += 1\n            return None",
+            "if not context.window.fresh(number):\n            self._counters.replayed += 1\n            return None",
             'if not context.window.fresh(number):\n            raise AuthRefused(CTXPROBLEM, "again")',
         ),
     ),
     _one(
         "mic-of-repeats",
-        "gss.server",
+        "gss.verification",
         (
-            "if not context.window.fresh(number):\n            self.counters.replayed += 1\n            return None",
+            "if not context.window.fresh(number):\n            self._counters.replayed += 1\n            return None",
             "pass",
         ),
     ),
@@ -378,7 +382,7 @@ MUTATIONS = (
     # Replies
     _one(
         "another-number-in-the-verifier",
-        "gss.server",
+        "gss.session",
         ("(self.context.version, self._seq_num,", "(self.context.version, 1 + self._seq_num,"),
     ),
     _one(
@@ -394,7 +398,7 @@ MUTATIONS = (
     ),
     _one(
         "results-not-protected",
-        "gss.server",
+        "gss.session",
         (
             "protect, protection, self._service, self._seq_num, results",
             "protect, protection, GssService.NONE, self._seq_num, results",
@@ -411,22 +415,22 @@ MUTATIONS = (
     # Denials
     _one(
         "ctxproblem-for-unknown-handles",
-        "gss.server",
+        "gss.verification",
         ('AuthRefused(CREDPROBLEM, "no context', 'AuthRefused(CTXPROBLEM, "no context'),
     ),
     _one(
         "badverf-for-wrong-mics",
-        "gss.server",
+        "gss.verification",
         ('AuthRefused(CREDPROBLEM, "the MIC of', 'AuthRefused(auth_stat.AUTH_BADVERF, "the MIC of'),
     ),
     _one(
         "expired-contexts-live-on",
-        "gss.server",
+        "gss.verification",
         ("if context.expired(now) or context.protection.exhausted:", "if context.protection.exhausted:"),
     ),
     _one(
         "badcred-for-stale-credentials",
-        "gss.server",
+        "gss.verification",
         ("raise AuthRefused(CTXPROBLEM, error.text)", "raise AuthRefused(auth_stat.AUTH_BADCRED, error.text)"),
     ),
     _one("no-refresh", "gss.client", ("if refusal.stat not in _REFRESH:", "if True:")),
@@ -443,7 +447,7 @@ MUTATIONS = (
     ),
     _one(
         "garbage-for-no-verifier",
-        "gss.server",
+        "gss.session",
         (
             "raise AuthRefused(CTXPROBLEM, str(error)) from error\n        return opaque_auth",
             "raise GarbageArguments(str(error)) from error\n        return opaque_auth",
@@ -460,7 +464,7 @@ MUTATIONS = (
     ),
     _one(
         "denied-for-wrong-bodies",
-        "gss.server",
+        "gss.session",
         (
             "raise GarbageArguments(str(error)) from error\n\n    async def verifier",
             "raise AuthRefused(CREDPROBLEM, str(error)) from error\n\n    async def verifier",
@@ -477,9 +481,9 @@ MUTATIONS = (
         "destroy-without-proof",
         "gss.server",
         (
-            "context = await self._verified(call, credential, connection)\n        if context is None:\n"
+            "context = await self._verification.verified(call, credential, connection)\n        if context is None:\n"
             "            return None\n        session",
-            "context = self._find(credential, connection)\n        session",
+            "context = self._verification.find(credential, connection)\n        session",
         ),
     ),
     _one(
@@ -534,13 +538,14 @@ MUTATIONS = (
         "bindings-again-and-again",
         "gss.server",
         ("if not context.window.fresh(credential.seq_num):", "if False:"),
-        ("            if not self._take(context, credential.seq_num):\n                return None\n", ""),
+        ("            if not self._verification.take(context, credential.seq_num):\n                return None\n", ""),
     ),
     _one(
         "binding-mic-not-verified",
         "gss.server",
         (
-            "await self._verify(context, signed_by_bind(call.header, binding.bind_chan_hash), binding.mic)",
+            "await self._verification.verify(context, signed_by_bind(call.header, binding.bind_chan_hash),"
+            " binding.mic)",
             "pass",
         ),
     ),
@@ -569,13 +574,13 @@ MUTATIONS = (
     ),
     _one(
         "channel-not-required",
-        "gss.server",
+        "gss.verification",
         ("if in_channel and (connection.tls is None or", "if False and (connection.tls is None or"),
     ),
     _one(
         "any-connection-is-bound", "gss.context", ("return connection in self._channels", "return bool(self._channels)")
     ),
-    _one("any-verifier-in-the-channel", "gss.server", ("if call.verifier != NULL_AUTH:", "if False:")),
+    _one("any-verifier-in-the-channel", "gss.verification", ("if call.verifier != NULL_AUTH:", "if False:")),
     _one("any-reply-verifier-in-the-channel", "gss.transmission", ("if reply.verifier != NULL_AUTH:", "if False:")),
     _one("silent-downgrade", "gss.client", ("(least if negotiate_down else version)", "least")),
     _one(
@@ -583,14 +588,14 @@ MUTATIONS = (
         "gss.client",
         ("(least if negotiate_down else version)", "(1 if negotiate_down else version)"),
     ),
-    _one("contexts-of-any-version", "gss.server", ("if credential.version != context.version:", "if False:")),
+    _one("contexts-of-any-version", "gss.verification", ("if credential.version != context.version:", "if False:")),
     _one("creations-of-any-version", "gss.creation", (" or making.version != credential.version", "")),
     _one(
         "channel-counts-as-nothing",
-        "gss.server",
+        "gss.session",
         (
-            "return GssService.PRIVACY if credential.service == _CHANNEL_PROT",
-            "return GssService.NONE if credential.service == _CHANNEL_PROT",
+            "return GssService.PRIVACY if credential.service == CHANNEL_PROT",
+            "return GssService.NONE if credential.service == CHANNEL_PROT",
         ),
     ),
     _one(

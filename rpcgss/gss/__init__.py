@@ -22,6 +22,7 @@ READING_ORDER: Final = (
     "channel",
     "assertions",
     "context",
+    "client_context",
     "policy",
     "admission",
     "unconfirmed",
@@ -34,5 +35,7 @@ READING_ORDER: Final = (
     "repeats",
     "creation",
     "control",
+    "session",
+    "verification",
     "server",
 )

@@ -15,7 +15,8 @@ import trio
 from rpcgss.gss.assertions import Assertion, Listed, decode_listed_untrusted, encode_assertion
 from rpcgss.gss.bodies import Credential, encode_credential, protect, signed_by_reply, unprotect
 from rpcgss.gss.channel import HASHES, PREFIX, bindings, hashed, signed_by_bind, signed_by_bound
-from rpcgss.gss.context import RPCSEC_GSS, ClientContext, Origin
+from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.context import RPCSEC_GSS, Origin
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.gss_xdr import (
     CODECS,

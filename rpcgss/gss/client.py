@@ -26,7 +26,8 @@ import trio
 from rpcgss.gss.assertions import Assertion, Listed
 from rpcgss.gss.bodies import Credential, encode_credential, signed_by_reply
 from rpcgss.gss.children import MAX_CHILDREN, Controls
-from rpcgss.gss.context import RPCSEC_GSS, ClientContext, Origin
+from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.context import RPCSEC_GSS, Origin
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension
 from rpcgss.gss.gss_xdr import (

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rpcgss.gss.bodies import Credential
-from rpcgss.gss.context import ClientContext
+from rpcgss.gss.client_context import ClientContext
 from rpcgss.gss.provider import Demands, GssName, SecurityContext
 from rpcgss.gss.store import ContextStore
 from rpcgss.rpc.flavors import Answer, Connection, Link

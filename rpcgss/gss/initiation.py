@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rpcgss.gss.bodies import Credential, encode_credential, word
-from rpcgss.gss.context import ALL_NUMBERS, PARENT_NUMBERS, RPCSEC_GSS, ClientContext
+from rpcgss.gss.client_context import ALL_NUMBERS, PARENT_NUMBERS, ClientContext
+from rpcgss.gss.context import RPCSEC_GSS
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension, Establishment
 from rpcgss.gss.gss_xdr import (
@@ -25,13 +26,7 @@ from rpcgss.gss.gss_xdr import (
     rpc_gss_init_arg,
     rpc_gss_init_res,
 )
-from rpcgss.gss.provider import (
-    SPNEGO,
-    Demands,
-    GssFlag,
-    Provider,
-    SecurityContext,
-)
+from rpcgss.gss.provider import SPNEGO, Demands, GssFlag, Provider, SecurityContext
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, NotExecuted, ProgramMismatch, ProgramUnavailable
 from rpcgss.rpc.flavors import Link
 from rpcgss.rpc.messages import NULL_AUTH, AcceptedReply, DeniedReply, ReceivedReply

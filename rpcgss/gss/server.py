@@ -18,64 +18,40 @@ verified, and whatever had to be awaited is looked at again afterwards: the cont
 
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import trio
 
 from rpcgss.gss.admission import AssertionPolicy, MapPrincipal, PrincipalMap, Turns
-from rpcgss.gss.bodies import Credential, parse_credential_untrusted, protect, signed_by_reply, unprotect
+from rpcgss.gss.bodies import Credential, parse_credential_untrusted
 from rpcgss.gss.channel import signed_by_bind, signed_by_bound
 from rpcgss.gss.context import RPCSEC_GSS, Context
 from rpcgss.gss.control import Control, weigh_binding
 from rpcgss.gss.creation import Creation, CreationCounters
-from rpcgss.gss.errors import ContextExpired, PrincipalRefused, SecurityError
+from rpcgss.gss.errors import PrincipalRefused, SecurityError
 from rpcgss.gss.extension import ServerExtension, ServerHost
 from rpcgss.gss.gss_xdr import (
-    MAXSEQ,
     RPCSEC_GSS_VERS_1,
     RPCSEC_GSS_VERS_2,
     RPCSEC_GSS_VERS_3,
     rgss2_bind_chan_verf_res,
     rpc_gss_proc_t,
-    rpc_gss_service_t,
 )
-from rpcgss.gss.provider import Acceptor, GssFlag, GssService
+from rpcgss.gss.provider import Acceptor, GssService
 from rpcgss.gss.repeats import Repeats
+from rpcgss.gss.session import CREDPROBLEM, CTXPROBLEM, GssServerCounters, GssSession, service_of
 from rpcgss.gss.store import ContextStore
+from rpcgss.gss.verification import SERVICES, Verification, lost_meanwhile
 from rpcgss.rpc.errors import AuthRefused, GarbageArguments, ProcedureUnavailable
 from rpcgss.rpc.flavors import Answer, Connection, ServerFlavor, Session
-from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall
+from rpcgss.rpc.messages import ReceivedCall
 from rpcgss.rpc.observe import Source
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import ThreadWorker, Worker
-from xdr import Buffer
 
 SEQ_WINDOW: Final = 512
 MAX_TOKEN: Final = 64 * 1024
-CREDPROBLEM: Final = auth_stat.RPCSEC_GSS_CREDPROBLEM
-CTXPROBLEM: Final = auth_stat.RPCSEC_GSS_CTXPROBLEM
-
-
-@dataclass(slots=True)
-class GssServerCounters:
-    """Totals since the start.
-
-    calls      -- DATA calls admitted
-    replayed   -- dropped: their number was seen before, or is below the window
-    bad_mic    -- refused: the header's MIC does not verify
-    unknown    -- refused: no context of that handle
-    bad_body   -- the header is good, the body is not
-    too_weak   -- refused: policy asks for a stronger service
-    """
-
-    calls: int = 0
-    replayed: int = 0
-    bad_mic: int = 0
-    unknown: int = 0
-    bad_body: int = 0
-    too_weak: int = 0
 
 
 class GssServerFlavor(ServerFlavor):
@@ -146,6 +122,7 @@ class GssServerFlavor(ServerFlavor):
         )
         if extension is not None:
             extension.attach(host)
+        self._verification: Final = Verification(self.store, extension, self._worker, self.counters, clock)
         self._repeats: Final = Repeats()
         self._control: Final = Control(host, assertions)
         self._creation: Final = Creation(
@@ -214,12 +191,12 @@ class GssServerFlavor(ServerFlavor):
         return await self._repeats.once(call, connection, partial(step, call, credential, connection))
 
     async def _admit(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Session | None:
-        context = await self._verified(call, credential, connection)
+        context = await self._verification.verified(call, credential, connection)
         if context is None:
             return None
         if self.store.drop_is_due(context, self._clock()):
             raise AuthRefused(CREDPROBLEM, "lost on purpose")
-        service = _service(credential)
+        service = service_of(credential)
         if service not in self._services:
             self.counters.too_weak += 1
             weak = f"{service.name.lower()} of {context.initiator.display!r} is not enough here"
@@ -230,7 +207,7 @@ class GssServerFlavor(ServerFlavor):
             await self._turns.take(context.initiator.exported)
             if not context.alive:
                 self._turns.give_back(context.initiator.exported)
-                raise _lost_meanwhile()
+                raise lost_meanwhile()
         self.counters.calls += 1
         return GssSession(context, credential, call.header, self._worker, self.counters, self._turns)
 
@@ -242,13 +219,13 @@ class GssServerFlavor(ServerFlavor):
             self.store.drop(context.handle, self._clock())
             raise AuthRefused(auth_stat.AUTH_TOOWEAK, str(refusal)) from refusal
         if not context.alive:
-            raise _lost_meanwhile()
+            raise lost_meanwhile()
 
     async def _destroy(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
         """DESTROY (5.4): header and number must be valid. There are no arguments, so what stands in their place
         counts for nothing: some clients protect an empty body, some send none."""
         _require_procedure_0(call)
-        context = await self._verified(call, credential, connection)
+        context = await self._verification.verified(call, credential, connection)
         if context is None:
             return None
         session = GssSession(context, credential, call.header, self._worker, self.counters)
@@ -272,14 +249,14 @@ class GssServerFlavor(ServerFlavor):
             raise AuthRefused(auth_stat.AUTH_BADCRED, f"BIND_CHANNEL with service {credential.service}")
         if call.body:
             raise GarbageArguments("BIND_CHANNEL with arguments")
-        context = self._find(credential, connection)
+        context = self._verification.find(credential, connection)
         binding = weigh_binding(call.verifier, connection.tls)
         if not context.window.fresh(credential.seq_num):
             self.counters.replayed += 1
             return None
         if binding.supported:
-            await self._verify(context, signed_by_bind(call.header, binding.bind_chan_hash), binding.mic)
-            if not self._take(context, credential.seq_num):
+            await self._verification.verify(context, signed_by_bind(call.header, binding.bind_chan_hash), binding.mic)
+            if not self._verification.take(context, credential.seq_num):
                 return None
             context.bind(connection.serial)
         elif credential.seq_num == self._seq_window or not context.window.give_away(credential.seq_num):
@@ -294,10 +271,10 @@ class GssServerFlavor(ServerFlavor):
     async def _converse(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
         """CREATE or LIST of version 3 (RFC 7861, 2.7): like a call of procedure 0, but never unprotected."""
         _require_procedure_0(call)
-        context = await self._verified(call, credential, connection)
+        context = await self._verification.verified(call, credential, connection)
         if context is None:
             return None
-        service = _service(credential)
+        service = service_of(credential)
         if service is GssService.NONE:
             raise AuthRefused(auth_stat.AUTH_TOOWEAK, "a control message of version 3 without protection")
         session = GssSession(context, credential, call.header, self._worker, self.counters)
@@ -306,7 +283,7 @@ class GssServerFlavor(ServerFlavor):
             if credential.gss_proc == rpc_gss_proc_t.RPCSEC_GSS_LIST:
                 results = self._control.listed(context, service, arguments)
             else:
-                said = GssService(credential.service) if credential.service in _SERVICES else GssService.INTEGRITY
+                said = GssService(credential.service) if credential.service in SERVICES else GssService.INTEGRITY
                 results = await self._control.create(call, context, said, connection, arguments)
             return Answer(await session.verifier(), await session.protect(results))
         except GarbageArguments as refusal:
@@ -314,160 +291,10 @@ class GssServerFlavor(ServerFlavor):
         finally:
             session.finished()
 
-    async def _verified(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Context | None:
-        """The context of a call with a valid header and a fresh number, which is now taken; None: drop the call."""
-        context = self._find(credential, connection)
-        number = credential.seq_num
-        if not context.window.fresh(number):
-            self.counters.replayed += 1
-            return None
-        if credential.service == _CHANNEL_PROT:
-            if call.verifier != NULL_AUTH:
-                raise AuthRefused(auth_stat.AUTH_BADVERF, "a verifier where the channel protects")
-        elif call.verifier.flavor != RPCSEC_GSS:
-            self.counters.bad_mic += 1
-            raise AuthRefused(CREDPROBLEM, f"a verifier of flavor {call.verifier.flavor}")
-        else:
-            await self._verify(context, call.header, call.verifier.body)
-        return context if self._take(context, number) else None
-
-    def _take(self, context: Context, number: int) -> bool:
-        """Take a verified number, unless the context or the number is gone meanwhile. False: drop the call."""
-        now = self._clock()
-        if not context.alive:
-            raise _lost_meanwhile()
-        if context.expired(now) or context.protection.exhausted:
-            self.store.expire(context, now)
-            raise AuthRefused(CTXPROBLEM, "the context has come to its end")
-        if not context.window.accept(number):
-            self.counters.replayed += 1
-            return False
-        self.store.used(context, now)
-        return True
-
-    def _find(self, credential: Credential, connection: Connection) -> Context:
-        """Everything that needs no cryptography."""
-        if self._extension is not None:
-            self._extension.refresh(self._clock())
-        in_channel = credential.service == _CHANNEL_PROT and credential.version != RPCSEC_GSS_VERS_1
-        if credential.service not in _SERVICES and not in_channel:
-            raise AuthRefused(auth_stat.AUTH_BADCRED, f"service {credential.service}")
-        context = self.store.find(credential.handle)
-        if context is None:
-            self.counters.unknown += 1
-            raise AuthRefused(CREDPROBLEM, "no context of that handle")
-        if credential.version != context.version:
-            raise AuthRefused(auth_stat.AUTH_BADCRED, f"version {credential.version} on one of {context.version}")
-        if in_channel and (connection.tls is None or not context.bound_to(connection.serial)):
-            raise AuthRefused(auth_stat.AUTH_BADCRED, "the context is not bound to this connection's channel")
-        if credential.service == GssService.PRIVACY and GssFlag.CONF not in context.flags:
-            raise AuthRefused(auth_stat.AUTH_BADCRED, "privacy on a context that cannot encrypt")
-        if credential.seq_num > MAXSEQ:
-            raise AuthRefused(CTXPROBLEM, f"sequence number {credential.seq_num:#x}")
-        return context
-
-    async def _verify(self, context: Context, message: Buffer, mic: bytes) -> None:
-        verify = context.protection.verify_mic
-        try:
-            await context.guard.run(self._worker, len(message), verify, message, mic)
-        except ContextExpired as error:
-            self.store.expire(context, self._clock())
-            raise AuthRefused(CTXPROBLEM, error.text) from error
-        except SecurityError as error:
-            self.counters.bad_mic += 1
-            raise AuthRefused(CREDPROBLEM, "the MIC of the header does not verify") from error
-
-
-class GssSession(Session):
-    """One call under a context. It keeps the context's keys for its reply, whatever happens to the context
-    meanwhile. Where the channel protects it there is nothing to do, and verifiers are null (RFC 5403, 3.4)."""
-
-    __slots__ = (
-        "_counters",
-        "_ended",
-        "_header",
-        "_in_channel",
-        "_seq_num",
-        "_service",
-        "_turns",
-        "_worker",
-        "context",
-    )
-
-    def __init__(
-        self,
-        context: Context,
-        credential: Credential,
-        header: Buffer,
-        worker: Worker,
-        counters: GssServerCounters,
-        turns: Turns | None = None,
-    ) -> None:
-        service = _service(credential)
-        self._in_channel: Final = credential.service == _CHANNEL_PROT
-        self._service: Final = GssService.NONE if self._in_channel else service
-        self.identity = context.identity(service, channel_bound=self._in_channel)
-        self.context: Final = context
-        self._header: Final = header
-        self._seq_num: Final = credential.seq_num
-        self._worker: Final = worker
-        self._counters: Final = counters
-        self._turns: Final = turns
-        self._ended = False
-        context.calls += 1
-
-    async def unprotect(self, body: memoryview) -> Buffer:
-        if self._service is GssService.NONE:
-            return body
-        guard, protection = self.context.guard, self.context.protection
-        try:
-            return await guard.run(self._worker, len(body), unprotect, protection, self._service, self._seq_num, body)
-        except SecurityError as error:
-            self._counters.bad_body += 1
-            raise GarbageArguments(str(error)) from error
-
-    async def verifier(self) -> opaque_auth:
-        """The MIC of the number (5.3.3.2), or what version 3 has instead. Raises `AuthRefused` when it cannot be made
-        (5.3.3.4.1)."""
-        if self._in_channel:
-            return NULL_AUTH
-        guard, protection = self.context.guard, self.context.protection
-        signed = signed_by_reply(self.context.version, self._seq_num, self._header)
-        try:
-            mic = await guard.run(self._worker, len(signed), protection.mic, signed)
-        except SecurityError as error:
-            raise AuthRefused(CTXPROBLEM, str(error)) from error
-        return opaque_auth(RPCSEC_GSS, mic)
-
-    async def protect(self, results: Buffer) -> Buffer:
-        """Raises `SecurityError` when it cannot be done: then no reply is sent at all (5.3.3.4.1, 5.3.3.4.4)."""
-        if self._service is GssService.NONE:
-            return results
-        guard, protection = self.context.guard, self.context.protection
-        return await guard.run(self._worker, len(results), protect, protection, self._service, self._seq_num, results)
-
-    def finished(self) -> None:
-        if not self._ended:
-            self._ended = True
-            self.context.calls -= 1
-            if self._turns is not None:
-                self._turns.give_back(self.context.initiator.exported)
-
-
-def _service(credential: Credential) -> GssService:
-    """What a call is protected by. TLS 1.3 encrypts, so the channel is as good as PRIVACY (RFC 5403, 7)."""
-    return GssService.PRIVACY if credential.service == _CHANNEL_PROT else GssService(credential.service)
-
-
-def _lost_meanwhile() -> AuthRefused:
-    return AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
-
 
 def _require_procedure_0(call: ReceivedCall) -> None:
     if call.procedure != 0:
         raise AuthRefused(auth_stat.AUTH_BADCRED, "a control message for another procedure than 0")
 
 
-_CHANNEL_PROT: Final = rpc_gss_service_t.rpc_gss_svc_channel_prot
 _VERSIONS: Final = frozenset((RPCSEC_GSS_VERS_1, RPCSEC_GSS_VERS_2, RPCSEC_GSS_VERS_3))
-_SERVICES: Final = frozenset(GssService)

@@ -3,7 +3,8 @@
 from typing import Final
 
 from rpcgss.gss.bodies import protect, unprotect
-from rpcgss.gss.context import RPCSEC_GSS, ClientContext
+from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.context import RPCSEC_GSS
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import GssService

@@ -13,7 +13,8 @@ from typing import Final
 
 import trio
 
-from rpcgss.gss.context import ClientContext, Origin
+from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.context import Origin
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.extension import ClientExtension, Establishment
 from rpcgss.gss.provider import KRB5, SPNEGO, Demands, GssFlag

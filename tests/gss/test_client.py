@@ -9,7 +9,8 @@ import trio
 
 from rpcgss.gss.bodies import parse_credential_untrusted
 from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
-from rpcgss.gss.context import ClientContext, Context, Origin
+from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.context import Context, Origin
 from rpcgss.gss.errors import GssError
 from rpcgss.gss.extension import ClientExtension, Establishment
 from rpcgss.gss.gss_xdr import RPCSEC_GSS_DESTROY, RPCSEC_GSS_INIT, rpc_gss_init_res
@@ -42,14 +43,7 @@ from rpcgss.rpc.messages import (
 )
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import InlineWorker
-from tests.gss.fake_mechanism import (
-    EVERYTHING,
-    FAKE,
-    FakeAcceptor,
-    FakeProtection,
-    FakeProvider,
-    fake_name,
-)
+from tests.gss.fake_mechanism import EVERYTHING, FAKE, FakeAcceptor, FakeProtection, FakeProvider, fake_name
 from tests.gss.wire import PROGRAM, VERSION, Failed, Wire, message, serve
 
 CREDPROBLEM = auth_stat.RPCSEC_GSS_CREDPROBLEM

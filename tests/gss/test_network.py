@@ -8,7 +8,8 @@ from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.errors import GssError, ProtectionUnavailable
 from rpcgss.gss.gss_xdr import RPCSEC_GSS_INIT
 from rpcgss.gss.provider import GssService
-from rpcgss.gss.server import GssServerFlavor, GssSession
+from rpcgss.gss.server import GssServerFlavor
+from rpcgss.gss.session import GssSession
 from rpcgss.gss.store import ContextStore, DropPolicy
 from rpcgss.rpc import Call, Client, OutcomeUnknown, Server, open_client
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, CallTimedOut, Refusal

@@ -12,7 +12,8 @@ from rpcgss.gss.errors import ProtectionUnavailable
 from rpcgss.gss.gss_xdr import rpc_gss_init_res, rpc_gss_proc_t, rpc_gss_service_t
 from rpcgss.gss.mechanism import GssapiAcceptor, GssapiProvider
 from rpcgss.gss.provider import Credentials, Demands, GssFlag, GssService
-from rpcgss.gss.server import GssServerFlavor, GssSession
+from rpcgss.gss.server import GssServerFlavor
+from rpcgss.gss.session import GssSession
 from rpcgss.rpc import Server, open_client
 from rpcgss.rpc.errors import CallTimedOut, ProcedureUnavailable
 from rpcgss.rpc.messages import NULL_AUTH, AcceptedReply, parse_call_untrusted, parse_reply_untrusted

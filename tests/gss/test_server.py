@@ -24,7 +24,8 @@ from rpcgss.gss.gss_xdr import (
     rpc_gss_init_res,
 )
 from rpcgss.gss.provider import Credentials, Demands, GssFlag, GssService
-from rpcgss.gss.server import GssServerFlavor, GssSession
+from rpcgss.gss.server import GssServerFlavor
+from rpcgss.gss.session import GssSession
 from rpcgss.gss.store import ContextStore, DropPolicy, StoreEventKind, StoreLimits
 from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.flavors import Answer, Connection, Session

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 import trio
 
 from rpcgss.gss.bodies import Credential
-from rpcgss.gss.context import ClientContext, Context
+from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.context import Context
 from rpcgss.gss.extension import Establishment, Grant, ServerHost
 from rpcgss.gss.protection import Buffer, MessageProtection
 from rpcgss.gss.provider import Credentials, Demands, GssFlag, GssName, GssService, SecurityContext

@@ -7,7 +7,8 @@ import pytest
 import trio
 import trio.testing
 
-from rpcgss.gss.context import ClientContext, Origin
+from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.context import Origin
 from rpcgss.gss.errors import GssError
 from rpcgss.gss.provider import KRB5, SPNEGO, Credentials, GssFlag, GssService
 from rpcgss.reauth.client import MAX_CUTS

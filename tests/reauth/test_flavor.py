@@ -9,7 +9,8 @@ import trio
 import trio.testing
 
 from rpcgss.gss.client import ClientEventKind, GssFlavor
-from rpcgss.gss.context import ClientContext, Origin
+from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.context import Origin
 from rpcgss.gss.errors import GssError
 from rpcgss.gss.provider import GssFlag, GssService
 from rpcgss.gss.server import GssServerFlavor

@@ -1,0 +1,106 @@
+"""Whether a call may be believed: context, number and MIC of the header, in the order of RFC 2203, 5.3.3.1."""
+
+from collections.abc import Callable
+from typing import Final
+
+from rpcgss.gss.bodies import Credential
+from rpcgss.gss.context import RPCSEC_GSS, Context
+from rpcgss.gss.errors import ContextExpired, SecurityError
+from rpcgss.gss.extension import ServerExtension
+from rpcgss.gss.gss_xdr import MAXSEQ, RPCSEC_GSS_VERS_1
+from rpcgss.gss.provider import GssFlag, GssService
+from rpcgss.gss.session import CHANNEL_PROT, CREDPROBLEM, CTXPROBLEM, GssServerCounters
+from rpcgss.gss.store import ContextStore
+from rpcgss.rpc.errors import AuthRefused
+from rpcgss.rpc.flavors import Connection
+from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall
+from rpcgss.rpc.rpc_xdr import auth_stat
+from rpcgss.rpc.work import Worker
+from xdr import Buffer
+
+SERVICES: Final = frozenset(GssService)
+
+
+class Verification:
+    """What all calls under a context have to pass."""
+
+    def __init__(
+        self,
+        store: ContextStore,
+        extension: ServerExtension | None,
+        worker: Worker,
+        counters: GssServerCounters,
+        clock: Callable[[], float],
+    ) -> None:
+        self._store: Final = store
+        self._extension: Final = extension
+        self._worker: Final = worker
+        self._counters: Final = counters
+        self._clock: Final = clock
+
+    async def verified(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Context | None:
+        """The context of a call with a valid header and a fresh number, which is now taken; None: drop the call."""
+        context = self.find(credential, connection)
+        number = credential.seq_num
+        if not context.window.fresh(number):
+            self._counters.replayed += 1
+            return None
+        if credential.service == CHANNEL_PROT:
+            if call.verifier != NULL_AUTH:
+                raise AuthRefused(auth_stat.AUTH_BADVERF, "a verifier where the channel protects")
+        elif call.verifier.flavor != RPCSEC_GSS:
+            self._counters.bad_mic += 1
+            raise AuthRefused(CREDPROBLEM, f"a verifier of flavor {call.verifier.flavor}")
+        else:
+            await self.verify(context, call.header, call.verifier.body)
+        return context if self.take(context, number) else None
+
+    def take(self, context: Context, number: int) -> bool:
+        """Take a verified number, unless the context or the number is gone meanwhile. False: drop the call."""
+        now = self._clock()
+        if not context.alive:
+            raise lost_meanwhile()
+        if context.expired(now) or context.protection.exhausted:
+            self._store.expire(context, now)
+            raise AuthRefused(CTXPROBLEM, "the context has come to its end")
+        if not context.window.accept(number):
+            self._counters.replayed += 1
+            return False
+        self._store.used(context, now)
+        return True
+
+    def find(self, credential: Credential, connection: Connection) -> Context:
+        """Everything that needs no cryptography."""
+        if self._extension is not None:
+            self._extension.refresh(self._clock())
+        in_channel = credential.service == CHANNEL_PROT and credential.version != RPCSEC_GSS_VERS_1
+        if credential.service not in SERVICES and not in_channel:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, f"service {credential.service}")
+        context = self._store.find(credential.handle)
+        if context is None:
+            self._counters.unknown += 1
+            raise AuthRefused(CREDPROBLEM, "no context of that handle")
+        if credential.version != context.version:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, f"version {credential.version} on one of {context.version}")
+        if in_channel and (connection.tls is None or not context.bound_to(connection.serial)):
+            raise AuthRefused(auth_stat.AUTH_BADCRED, "the context is not bound to this connection's channel")
+        if credential.service == GssService.PRIVACY and GssFlag.CONF not in context.flags:
+            raise AuthRefused(auth_stat.AUTH_BADCRED, "privacy on a context that cannot encrypt")
+        if credential.seq_num > MAXSEQ:
+            raise AuthRefused(CTXPROBLEM, f"sequence number {credential.seq_num:#x}")
+        return context
+
+    async def verify(self, context: Context, message: Buffer, mic: bytes) -> None:
+        verify = context.protection.verify_mic
+        try:
+            await context.guard.run(self._worker, len(message), verify, message, mic)
+        except ContextExpired as error:
+            self._store.expire(context, self._clock())
+            raise AuthRefused(CTXPROBLEM, error.text) from error
+        except SecurityError as error:
+            self._counters.bad_mic += 1
+            raise AuthRefused(CREDPROBLEM, "the MIC of the header does not verify") from error
+
+
+def lost_meanwhile() -> AuthRefused:
+    return AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
