@@ -4,6 +4,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,7 @@ class Workers:
 
     def dead(self) -> Iterator[str]:
         """Those that ended without a word since this was last asked; their files are gone then."""
-        for file in self._path.parent.glob(f"{self._path.name}.*.worker"):
+        for file in self._path.parent.glob(f"{escape(self._path.name)}.*.worker"):
             if not _is_held(file):
                 yield file.name.removeprefix(f"{self._path.name}.").removesuffix(".worker")
 

@@ -165,6 +165,17 @@ def test_a_forked_child_is_a_worker_of_its_own(path: Path) -> None:
     assert not list(path.parent.glob("*.worker"))
 
 
+def test_the_dead_are_found_whatever_the_path(tmp_path: Path) -> None:
+    path = tmp_path / "replies[1]*"
+    dead = path.with_name(f"{path.name}.0123456789abcdef.worker")
+    dead.touch()
+    other = tmp_path / "replies1 of another.0123456789abcdef.worker"
+    other.touch()
+    assert list(Workers(path).dead()) == ["0123456789abcdef"]
+    assert not dead.exists()
+    assert other.exists()
+
+
 def test_workers_that_begin_while_others_look_for_dead_ones(path: Path) -> None:
     many = [Workers(path) for _ in range(20)]
     names = [workers.name for workers in many]
