@@ -563,6 +563,9 @@ MUTATIONS = (
             "        self._take(context, credential.seq_num)\n        if binding.supported:\n",
         ),
     ),
+    _one("numbers-signed-for-strangers", "gss.window", (" and seq_num not in self._given_away", "")),
+    _one("strangers-take-all-numbers", "gss.window", ("len(self._given_away) >= MAX_GIVEN_AWAY or ", "")),
+    _one("the-windows-number-signed", "gss.server", ("credential.seq_num == self._seq_window or ", "")),
     _one(
         "bound-reply-not-verified",
         "gss.children",
@@ -606,6 +609,7 @@ MUTATIONS = (
     # Version 3 (RFC 7861)
     _one("old-reply-verifier", "gss.bodies", ("if version < RPCSEC_GSS_VERS_3:", "if True:")),
     _one("call-in-the-reply-verifier", "gss.bodies", ("_WORD.pack(msg_type.REPLY)", "_WORD.pack(msg_type.CALL)")),
+    _one("generations-without-end", "gss.control", ("if _generation(parent) >= MAX_GENERATIONS:", "if False:")),
     _one("children-share-numbers", "gss.children", ("parent.births += 1", "parent.births += 0")),
     _one(
         "bind-channel-in-version-3",
