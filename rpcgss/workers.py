@@ -177,8 +177,8 @@ class _Supervisor:
         self._say_stop()
 
     def run(self) -> int:
+        self._start_due()
         while self._kill_at is None or any(worker.pid for worker in self._workers):
-            self._start_due()
             self._selector.select(self._patience())
             with contextlib.suppress(BlockingIOError):
                 for number in dict.fromkeys(self._signals.recv(4096)):
@@ -186,6 +186,7 @@ class _Supervisor:
             self._look_after_workers()
             if self._kill_at is not None and time.monotonic() >= self._kill_at:
                 self._kill()
+            self._start_due()
         if self._failure is not None:
             raise CannotServe(self._failure)
         return self._status

@@ -281,7 +281,7 @@ async def test_there_is_no_room_for_a_process_just_now() -> None:
 
 
 async def test_there_is_no_room_for_any() -> None:
-    async with service("full", 2) as run:
+    async with service("full", 2, drain="1000") as run:  # there is nobody to wait for
         errors = await run.errors()
         assert await run.process.wait() == 1
     assert errors.splitlines()[-1] == (
