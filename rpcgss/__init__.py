@@ -15,7 +15,8 @@ from rpcgss.connect import connect_program, connect_tcp, connect_udp, connect_un
 from rpcgss.forked import CannotServe
 from rpcgss.gss.admission import AssertionPolicy
 from rpcgss.gss.assertions import Assertion, Label, Listed, Privilege
-from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
+from rpcgss.gss.client import GssFlavor
+from rpcgss.gss.client_events import ClientEvent, ClientEventKind
 from rpcgss.gss.context import GssIdentity
 from rpcgss.gss.errors import AcceptorUnusable, AssertionRefused, PrincipalRefused
 from rpcgss.gss.mechanism import GssapiAcceptor

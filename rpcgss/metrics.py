@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Final, NamedTuple, TypeAlias
 
-from rpcgss.gss.client import ClientEvent, ClientEventKind
+from rpcgss.gss.client_events import ClientEvent, ClientEventKind
 from rpcgss.gss.context import Origin
 from rpcgss.rpc.observe import ConnectionEvent, ConnectionEventKind, End, Event, ObservedCall, Observer, Source
 

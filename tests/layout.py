@@ -50,6 +50,8 @@ IO_ALLOWED = (
     "rpcgss.gss.client_context",  # waits for room in the window
     "rpcgss.gss.admission",  # waits for the application's word, and for a principal's turn
     "rpcgss.gss.children",  # waits before a security context, and not for ever
+    "rpcgss.gss.establishing",
+    "rpcgss.gss.succession",  # calls that wait for somebody's attempt
     "rpcgss.gss.client",
     "rpcgss.gss.server",
     "rpcgss.reauth.etcd_gateway",  # asks a cluster, in threads that are not trio's

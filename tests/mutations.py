@@ -287,7 +287,7 @@ MUTATIONS = (
         "gss.creation",
         ('auth_stat.AUTH_REJECTEDCRED, "CONTINUE', 'auth_stat.RPCSEC_GSS_CREDPROBLEM, "CONTINUE'),
     ),
-    _one("creation-refusals-ignored", "gss.client", ("and failure.stat in _ELSEWHERE", "and True")),
+    _one("creation-refusals-ignored", "gss.succession", ("and failure.stat in _ELSEWHERE", "and True")),
     _one("stored-after-the-reply", "gss.creation", ("        host.store.add(context, now)\n", "")),
     _one(
         "recurring-handles",
@@ -433,8 +433,8 @@ MUTATIONS = (
         "gss.verification",
         ("raise AuthRefused(CTXPROBLEM, error.text)", "raise AuthRefused(auth_stat.AUTH_BADCRED, error.text)"),
     ),
-    _one("no-refresh", "gss.client", ("if refusal.stat not in _REFRESH:", "if True:")),
-    _one("refresh-for-everything", "gss.client", ("if refusal.stat not in _REFRESH:", "if False:")),
+    _one("no-refresh", "gss.client", ("if refusal.stat not in REFRESH:", "if True:")),
+    _one("refresh-for-everything", "gss.client", ("if refusal.stat not in REFRESH:", "if False:")),
     _one(
         "denials-without-end",
         "rpc.conversation",
@@ -474,7 +474,7 @@ MUTATIONS = (
     _one(
         "no-destroy",
         "gss.client",
-        ("await self._controls(*self._program, link).destroy(context, self.demands.service)", "pass"),
+        ("await controls.destroy(context, self.demands.service)", "pass"),
     ),
     _one("destroy-in-any-procedure", "gss.server", ("if call.procedure != 0:", "if False:")),
     _one(
@@ -492,7 +492,9 @@ MUTATIONS = (
         ("            self.store.destroy(context, self._clock())\n", "            pass\n"),
     ),
     _one(
-        "destroyed-contexts-live-on-here", "gss.client", ("self._current = self._link = None\n", "self._link = None\n")
+        "destroyed-contexts-live-on-here",
+        "gss.succession",
+        ("self.current = None\n        self.carrier = 0\n", "self.carrier = 0\n"),
     ),
     _one("insistent-farewells", "gss.client", ("with trio.move_on_after(FAREWELL):", "with trio.move_on_after(1e9):")),
     _one(
@@ -515,7 +517,7 @@ MUTATIONS = (
     ),
     _one(
         "retired-late",
-        "gss.client",
+        "gss.establishing",
         (
             "return not context.expired(now) and not context.spent",
             "return not context.spent",
@@ -585,10 +587,10 @@ MUTATIONS = (
     ),
     _one("any-verifier-in-the-channel", "gss.verification", ("if call.verifier != NULL_AUTH:", "if False:")),
     _one("any-reply-verifier-in-the-channel", "gss.transmission", ("if reply.verifier != NULL_AUTH:", "if False:")),
-    _one("silent-downgrade", "gss.client", ("(least if negotiate_down else version)", "least")),
+    _one("silent-downgrade", "gss.establishing", ("(least if negotiate_down else version)", "least")),
     _one(
         "downgrade-below-demands",
-        "gss.client",
+        "gss.establishing",
         ("(least if negotiate_down else version)", "(1 if negotiate_down else version)"),
     ),
     _one("contexts-of-any-version", "gss.verification", ("if credential.version != context.version:", "if False:")),

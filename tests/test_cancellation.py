@@ -106,13 +106,13 @@ async def test_making_a_context_takes_nothing_with_it(
 
     async def check() -> None:
         assert client.outstanding == NEIGHBOURS
-        assert flavor._attempt is None
+        assert flavor._succession._attempt is None
         assert await client.call(ECHO, b"next") == b"next"
         context = flavor.context
         assert context is not None
         assert not context.guard.taken
         assert not context._lot
-        in_flight = [old.window.unanswered for old in flavor._contexts]
+        in_flight = [old.window.unanswered for old in flavor._succession._contexts]
         assert sum(in_flight) == NEIGHBOURS, in_flight
 
     async with network(server) as net:

@@ -11,8 +11,8 @@ from typing import Final
 
 import trio
 
-from rpcgss.gss.client import ClientEvent, ClientEventKind
 from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.client_events import ClientEvent, ClientEventKind
 from rpcgss.gss.context import Origin
 from rpcgss.gss.extension import ClientExtension, Establishment
 from rpcgss.gss.provider import Demands

@@ -15,7 +15,8 @@ import xdr
 from rpcgss.cli.access import Access, AccessOptions, Place, PlaceType, access_options
 from rpcgss.cli.common import show_json, told
 from rpcgss.cli.programs import ProgramType, program_name, program_text
-from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
+from rpcgss.gss.client import GssFlavor
+from rpcgss.gss.client_events import ClientEvent, ClientEventKind
 from rpcgss.rpc.client import Client
 from rpcgss.rpc.errors import AuthenticationFailed, CallFailed, Refusal, RpcError
 from rpcgss.rpc.observe import Event, ObservedCall, Observer

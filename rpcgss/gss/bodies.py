@@ -11,12 +11,7 @@ from struct import error as StructError
 from typing import Final
 
 from rpcgss.gss.errors import BadBody
-from rpcgss.gss.gss_xdr import (
-    RPCSEC_GSS_CONTINUE_INIT,
-    RPCSEC_GSS_INIT,
-    RPCSEC_GSS_VERS_1,
-    RPCSEC_GSS_VERS_3,
-)
+from rpcgss.gss.gss_xdr import RPCSEC_GSS_CONTINUE_INIT, RPCSEC_GSS_INIT, RPCSEC_GSS_VERS_1, RPCSEC_GSS_VERS_3
 from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import GssService
 from rpcgss.rpc.errors import AuthRefused

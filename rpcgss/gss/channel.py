@@ -13,11 +13,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Final
 
-from rpcgss.gss.gss_xdr import (
-    rgss2_bind_chan_MIC_in_args,
-    rgss2_bind_chan_MIC_in_res,
-    rgss2_bind_chan_res,
-)
+from rpcgss.gss.gss_xdr import rgss2_bind_chan_MIC_in_args, rgss2_bind_chan_MIC_in_res, rgss2_bind_chan_res
 from transport import TlsSession
 from xdr import Buffer
 

@@ -25,11 +25,7 @@ from rpcgss.gss.gss_xdr import (
     rpc_gss_init_arg,
     rpc_gss_init_res,
 )
-from rpcgss.gss.provider import (
-    Acceptor,
-    GssFlag,
-    SecurityContext,
-)
+from rpcgss.gss.provider import Acceptor, GssFlag, SecurityContext
 from rpcgss.gss.window import ReceiveWindow
 from rpcgss.rpc.errors import AuthRefused, GarbageArguments
 from rpcgss.rpc.flavors import Answer, Connection

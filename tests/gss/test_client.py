@@ -8,8 +8,9 @@ import pytest
 import trio
 
 from rpcgss.gss.bodies import parse_credential_untrusted
-from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
+from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.client_events import ClientEvent, ClientEventKind
 from rpcgss.gss.context import Context, Origin
 from rpcgss.gss.errors import GssError
 from rpcgss.gss.extension import ClientExtension, Establishment

@@ -214,7 +214,7 @@ async def test_a_context_is_waited_for_as_long_as_its_call(autojump_clock: trio.
         net.tamper = lambda datagram: None if trio.current_time() < began + 40 else datagram
         await client.call(NULL, None, timeout=120)
         assert one.counters.failures == 0
-        one._current = None
+        one._succession.current = None
         began = trio.current_time() + 100
         with pytest.raises(CallTimedOut):
             await client.call(NULL, None, timeout=60)

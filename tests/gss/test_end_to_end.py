@@ -10,7 +10,8 @@ import pytest
 import trio
 
 from examples.realm import Realm
-from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
+from rpcgss.gss.client import GssFlavor
+from rpcgss.gss.client_events import ClientEvent, ClientEventKind
 from rpcgss.gss.mechanism import GssapiAcceptor
 from rpcgss.gss.provider import KRB5, SPNEGO, Credentials, GssService
 from rpcgss.gss.server import GssServerFlavor

@@ -414,7 +414,7 @@ def test_what_only_version_3_has(options: dict[str, Any]) -> None:
     for version in (1, 2):
         with pytest.raises(ValueError, match="version"):
             flavor(version, **options)
-    assert flavor(3, negotiate_down=True, **options)._versions == range(3, 2, -1)
+    assert flavor(3, negotiate_down=True, **options)._establishing.versions == range(3, 2, -1)
 
 
 # The server, as its enemies see it

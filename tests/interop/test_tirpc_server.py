@@ -7,7 +7,8 @@ import pytest
 import trio
 
 from examples.realm import Realm
-from rpcgss.gss.client import ClientEvent, ClientEventKind, GssFlavor
+from rpcgss.gss.client import GssFlavor
+from rpcgss.gss.client_events import ClientEvent, ClientEventKind
 from rpcgss.gss.initiation import CreationRefused
 from rpcgss.reauth.client import TicketClient
 from rpcgss.rpc import AuthNone, AuthSys, Client, ClientFlavor, Refusal, open_client

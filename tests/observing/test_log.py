@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from rpcgss.gss.client import ClientEvent, ClientEventKind
+from rpcgss.gss.client_events import ClientEvent, ClientEventKind
 from rpcgss.gss.store import StoreEvent, StoreEventKind
 from rpcgss.log import LogEvents
 from rpcgss.reauth.server import ReauthEvent, ReauthEventKind

@@ -8,8 +8,9 @@ import pytest
 import trio
 import trio.testing
 
-from rpcgss.gss.client import ClientEventKind, GssFlavor
+from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.client_context import ClientContext
+from rpcgss.gss.client_events import ClientEventKind
 from rpcgss.gss.context import Origin
 from rpcgss.gss.errors import GssError
 from rpcgss.gss.provider import GssFlag, GssService

@@ -20,7 +20,7 @@ from rpcgss import (
     TicketServer,
     open_client,
 )
-from rpcgss.gss.client import GssClientCounters
+from rpcgss.gss.client_events import GssClientCounters
 from rpcgss.gss.provider import Demands, GssFlag, GssName
 from rpcgss.reauth.keyset import Key, KeySet
 from rpcgss.rpc import Server
