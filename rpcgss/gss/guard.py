@@ -69,11 +69,8 @@ class Guard:
         try:
             result = await worker.run(visit)
         except BaseException:
-            if claim:
-                try:
-                    claim.pop()
-                except IndexError:
-                    raise
+            with suppress(IndexError):  # the thread has it, and leaves when it is done
+                claim.pop()
                 self._leave(visitor)
             raise
         self._leave(visitor)

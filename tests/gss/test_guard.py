@@ -1,14 +1,18 @@
 """One thread at a time in a context, also when nobody waits for it any more."""
 
+import linecache
+import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import pytest
 import trio
 
 from rpcgss.gss.guard import Guard
 from rpcgss.gss.protection import MessageProtection
-from rpcgss.rpc.work import InlineWorker, ThreadWorker
+from rpcgss.rpc.work import ArgumentsT, InlineWorker, ResultT, ThreadWorker, Worker
 from tests.gss.fake_mechanism import FakeProtection
 
 LARGE = MessageProtection.inline_limit + 1
@@ -102,6 +106,43 @@ async def test_work_cancelled_before_it_began_lets_the_next_in() -> None:
         assert await one.run(worker, 1, lambda: "in") == "in"
         gate.go.set()
     assert not ran
+
+
+class LastMoment(Worker):
+    """Fails (as a cancelled wait does), and lets its thread begin when the guard is just about to take the claim."""
+
+    def __init__(self) -> None:
+        self.thread: threading.Thread | None = None
+
+    async def run(self, function: Callable[[*ArgumentsT], ResultT], *arguments: *ArgumentsT) -> ResultT:
+        def trace(frame: FrameType, event: str, _: object) -> Any:
+            line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+            if event == "line" and "claim.pop()" in line and self.thread is None:
+                self.thread = threading.Thread(target=function, args=arguments)
+                self.thread.start()
+                self.thread.join()
+            return trace
+
+        guards = sys._getframe().f_back
+        assert guards is not None
+        guards.f_trace = trace
+        sys.settrace(lambda *_: None)
+        raise TimeoutError("the wait is over")
+
+
+async def test_a_thread_that_begins_while_its_wait_ends() -> None:
+    """What ended the wait comes out, and the thread lets the next in."""
+    one, worker, former = guard(), LastMoment(), sys.gettrace()
+    ran: list[int] = []
+    try:
+        with pytest.raises(TimeoutError, match="the wait is over"):
+            await one.run(worker, LARGE, ran.append, 1)
+    finally:
+        sys.settrace(former)
+    assert worker.thread is not None
+    assert ran == [1]
+    assert await one.run(InlineWorker(), 1, lambda: "in") == "in"
+    assert not one.taken
 
 
 async def test_parallel_protections_are_not_held_up() -> None:
