@@ -265,6 +265,8 @@ class TicketServer(ServerExtension):
             return
         try:
             allowed = self._may_reauthenticate(state.initiator, max(0.0, wall - state.established))
+            if not isinstance(allowed, bool):  # of an async function: a coroutine, which would pass for a yes
+                raise TypeError(f"may_reauthenticate says True or False, not a {type(allowed).__name__}")
         except Exception:
             _log.exception("the application's hook failed; re-authentication is refused", event="ticket.failed")
             allowed = False

@@ -501,6 +501,19 @@ async def test_the_applications_hook(clocks: Clocks) -> None:
     assert asked == [(ALICE, 70.0)] * 3
 
 
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+async def test_a_hook_that_says_neither_yes_nor_no_says_no(clocks: Clocks) -> None:
+    """An async one would else let everybody in."""
+
+    async def may(_principal: GssName, _age: float) -> bool:
+        return False
+
+    for hook in (may, lambda _principal, _age: "no", lambda _principal, _age: None):
+        server = ServerEnd(clocks, may_reauthenticate=hook)  # type: ignore[arg-type]
+        held = await held_ticket(server)
+        assert await is_no(server, request_record(held.attempt()), Reason.NOT_ALLOWED)
+
+
 async def test_the_hook_is_not_asked_for_forgeries(clocks: Clocks) -> None:
     server = ServerEnd(clocks, may_reauthenticate=lambda _principal, _age: pytest.fail("asked"))
     held = replace(await held_ticket(server), session_key=bytes(32))
