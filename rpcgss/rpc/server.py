@@ -434,7 +434,7 @@ class Server:
         call = Call(received.xid, procedure, session.identity, connection)
         try:
             if self._policy is not None:
-                self._policy(call)
+                _ask(self._policy, call)
             arguments = await session.unprotect(received.body)
         except Exception as error:
             self._fail(call, error)
@@ -596,6 +596,14 @@ def _by_program(services: Iterable[xdr.Service[Call]]) -> dict[int, dict[int, xd
             raise ValueError(f"program {service.PROGRAM}, version {service.VERSION} is there twice")
         versions[service.VERSION] = service
     return programs
+
+
+def _ask(policy: Callable[[Call], object], call: Call) -> None:
+    """Raises what the policy raises. One that answers instead has not been asked in the way it means: an async one has
+    not even begun."""
+    answer = policy(call)
+    if answer is not None:
+        raise TypeError(f"a policy raises what it refuses by, and returns nothing: no {type(answer).__name__}")
 
 
 def _decode(procedure: xdr.Procedure[Any, Any], body: Buffer) -> tuple[Any, ...]:

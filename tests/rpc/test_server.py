@@ -208,6 +208,21 @@ async def test_identities_and_policy() -> None:
     assert program.executed == {b"yes": 1}
 
 
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+async def test_a_policy_that_answers_lets_nobody_in() -> None:
+    """An async one, which nobody awaits, or one that says False, would else let everybody in."""
+
+    async def nobody(_call: Call) -> None:
+        raise AuthRefused(auth_stat.AUTH_TOOWEAK)
+
+    for policy in (nobody, lambda _call: False, lambda _call: True):
+        server, program = make_server(policy=policy)
+        async with network(server) as net, open_client(net.connect, AuthNone()) as client:
+            with pytest.raises(ServerFault):
+                await client.call(ECHO, b"no")
+        assert not program.executed
+
+
 async def test_calls_at_once_are_bounded_by_not_reading() -> None:
     server, program = make_server(max_calls_per_connection=3)
     async with serving(server) as channel:
