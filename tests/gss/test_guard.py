@@ -5,7 +5,6 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
 import pytest
 import trio
@@ -115,7 +114,7 @@ class LastMoment(Worker):
         self.thread: threading.Thread | None = None
 
     async def run(self, function: Callable[[*ArgumentsT], ResultT], *arguments: *ArgumentsT) -> ResultT:
-        def trace(frame: FrameType, event: str, _: object) -> Any:
+        def trace(frame: FrameType, event: str, _: object) -> object:
             line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
             if event == "line" and "claim.pop()" in line and self.thread is None:
                 self.thread = threading.Thread(target=function, args=arguments)

@@ -509,7 +509,7 @@ async def test_a_hook_that_says_neither_yes_nor_no_says_no(clocks: Clocks) -> No
         return False
 
     for hook in (may, lambda _principal, _age: "no", lambda _principal, _age: None):
-        server = ServerEnd(clocks, may_reauthenticate=hook)  # type: ignore[arg-type]
+        server = ServerEnd(clocks, may_reauthenticate=hook)
         held = await held_ticket(server)
         assert await is_no(server, request_record(held.attempt()), Reason.NOT_ALLOWED)
 
