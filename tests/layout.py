@@ -33,6 +33,7 @@ KEEPERS = {"gssapi": ("rpcgss.gss.library", "rpcgss.gss.mechanism")}
 IO_MODULES = ("trio", "asyncio", "select", "selectors", "socket", "ssl")
 IO_ALLOWED = (
     "transport.tls",  # a stream round a stream
+    "transport.outbox",  # waits for its turn, and for the peer
     "rpcgss.rpc.work",  # runs what blocks in threads
     "rpcgss.rpc.replies",  # calls that wait for another one's outcome
     "rpcgss.rpc.sqlite_replies",

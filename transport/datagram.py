@@ -14,8 +14,10 @@ from typing import Final
 
 import trio
 
+from transport.address import address_text, check_address
 from transport.errors import RecordTooLarge
-from transport.stream import RECORDS_IN_A_ROW, Record, address_text, check_address
+from transport.outbox import Record
+from transport.stream import RECORDS_IN_A_ROW
 from transport.udp import (
     MAX_DATAGRAM_IPV6,
     OF_THE_NETWORK,

@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 
 import trio
 
-from transport.stream import Record, address_text, check_address
+from transport.address import address_text, check_address
+from transport.outbox import Record
 from transport.udp import (
     MAX_DATAGRAM_IPV6,
     OF_THE_NETWORK,

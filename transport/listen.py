@@ -12,8 +12,10 @@ from typing import Final
 
 import trio
 
+from transport.address import address_text, check_address
+from transport.connect import notice_dead_peers
 from transport.record import MAX_FRAGMENTS, MAX_RECORD
-from transport.stream import NOWHERE, Origin, StreamChannel, address_text, check_address, notice_dead_peers
+from transport.stream import NOWHERE, Origin, StreamChannel
 
 MAX_CONNECTIONS: Final = 512
 

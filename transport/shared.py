@@ -18,9 +18,9 @@ from typing import Final, Self, TypeAlias
 
 import trio
 
+from transport.address import address_text, check_address
 from transport.datagram_listener import DatagramListener, DatagramSocket
 from transport.listen import UnixListener, unix_socket, unlink_own
-from transport.stream import address_text, check_address
 from transport.udp import enlarge_buffers
 
 Listener: TypeAlias = trio.abc.Listener[trio.SocketStream] | DatagramSocket

@@ -8,7 +8,7 @@ from typing import Any, Final
 import trio
 
 from transport.errors import RecordTooLarge
-from transport.stream import Record
+from transport.outbox import Record
 
 MAX_DATAGRAM: Final = 65_507
 """Octets in a UDP datagram over IPv4: 65,535 without the headers of IP and UDP."""

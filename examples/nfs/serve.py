@@ -27,7 +27,7 @@ from rpcgss.reauth.errors import KeyringError
 from rpcgss.rpc import ReplyCacheError, stopping_on_signals
 from rpcgss.workers import Addresses, run_workers
 from transport import Listener, listen_tcp
-from transport.stream import address_text
+from transport.address import address_text
 
 DRAIN_SECONDS: Final = 10.0
 GRACE_SECONDS: Final = 5.0  # for workers to end after that

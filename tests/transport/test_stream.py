@@ -22,7 +22,7 @@ from transport import (
     open_tcp,
     open_unix,
 )
-from transport.stream import FINISH_SECONDS
+from transport.outbox import FINISH_SECONDS
 
 
 async def tcp_pair() -> tuple[StreamChannel, StreamChannel]:
@@ -158,7 +158,7 @@ async def test_a_channel_that_closes_ends_the_rest_of_a_record(make_pair: Callab
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
         await left.aclose()
-        await left._turn.take()  # nobody writes any more
+        await left._outbox.turn.take()  # nobody writes any more
         with pytest.raises(trio.BrokenResourceError, match=r"middle of a record|reset by peer"):
             await right.receive()
 
