@@ -57,8 +57,7 @@ async def _measure(made: Stage, placement: Placement, security: str, millisecond
                 cell = Cell(client, server, placement.name, security, octets, in_flight)
                 rate = rates.setdefault(cell, Rate())
                 order = f"loop {octets} {in_flight} {milliseconds}"
-                together = made.servers[server].process if placement is ONE_CORE else None
-                await rate.measure(made.clients[client, server], order, together)
+                await rate.measure(made.clients[client, server], order)
     for pair in pairs:
         await made.clients[pair].ask("close")
 

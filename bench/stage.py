@@ -4,7 +4,6 @@ import os
 import shutil
 import statistics
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -43,24 +42,16 @@ class Rate:
     def median(self) -> float:
         return statistics.median(self.samples) if self.samples else 0.0
 
-    async def measure(self, client: Child, order: str, server: Child | None = None) -> None:
-        """`order` is answered by "ok COUNT NANOSECONDS". `server`: it is at the same core, and instead of the time that
-        has passed, the processor time of both counts: on a core of their own there would be no other."""
+    async def measure(self, client: Child, order: str) -> None:
+        """`order` is answered by "ok COUNT NANOSECONDS"."""
         if self.trouble:
             return
-        before = 0.0 if server is None else processor_seconds(client, server)
         answer = await client.ask(order)
         match answer.split():
             case ["ok", count, nanoseconds]:
-                seconds = int(nanoseconds) / 1e9 if server is None else processor_seconds(client, server) - before
-                self.samples.append(int(count) / seconds)
+                self.samples.append(int(count) * 1e9 / int(nanoseconds))
             case _:
                 self.trouble = answer
-
-
-def processor_seconds(*processes: Child) -> float:
-    """What they have used so far (clock_getcpuclockid(3), as Linux makes it of a process's number)."""
-    return sum(time.clock_gettime(~child.process.pid << 3 | 2) for child in processes)
 
 
 @dataclass(frozen=True, slots=True)
