@@ -217,7 +217,9 @@ class Intake:
 
     def _admit_at_once(self, record: bytes) -> bool:
         """What most calls need: a place, and nothing that is counted."""
-        if self._reserved or (self._crowd._reply_octets and self._crowd.expected_reply(record)):
+        if self._reserved or len(record) > UNASKED_OCTETS:
+            return False
+        if self._crowd._reply_octets and self._crowd.expected_reply(record):
             return False
         if not (self.places.may_take and self.octets.may_take(0)):
             return False
@@ -227,6 +229,9 @@ class Intake:
     async def _admit(self, record: bytes) -> int:
         """Wait until a call may begin, and take its place. Returns what is counted for it."""
         reply = self._crowd.expected_reply(record)
+        if not self._reserved:  # a large one may have come as a whole, with the end of the one before
+            self._reserved = _counted(len(record))
+            self.octets.charge(self._reserved)
         if self._reserved:  # whoever holds a whole record does not wait: none must wait with what others need
             self.octets.charge(reply)
         elif not self.octets.take_now(reply):

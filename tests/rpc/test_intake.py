@@ -235,6 +235,23 @@ async def test_memory_is_bounded_by_not_reading_and_small_calls_go_on() -> None:
         assert server._crowd.octets.free == 1 << 20
 
 
+async def test_a_large_record_in_the_wake_of_another_counts_too() -> None:
+    """It comes as a whole, with the end of the one before, so nobody was asked for room."""
+    server, program = make_server(max_octets=1 << 20, max_record=1 << 20)
+    records = [echo_record(100_000, xid=xid, procedure=2) for xid in (1, 2)]
+    near, far = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve_channel, StreamChannel(far, peer="peer"))
+        await near.send_all(b"".join(map(encode_record, records)))
+        await trio.testing.wait_all_tasks_blocked()
+        assert program.running == 2
+        assert server._crowd.octets.free == (1 << 20) - sum(map(len, records))
+        program.gate.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert server._crowd.octets.free == 1 << 20
+        await near.aclose()
+
+
 async def test_half_records_that_hold_all_memory_are_cut_off_when_others_wait(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
