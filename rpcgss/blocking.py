@@ -28,8 +28,9 @@ from rpcgss.loop import Errand, Keeper, Listeners, Loop, LoopEnded, background_l
 from rpcgss.rpc import client as rpc
 from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import ClientCounters
+from rpcgss.rpc.programs import Call
 from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
-from rpcgss.rpc.server import DRAIN_SECONDS, Call, Server
+from rpcgss.rpc.server import DRAIN_SECONDS, Server
 from rpcgss.rpc.work import ThreadWorker
 from transport import TlsSession, listen_tcp, listen_udp, listen_unix
 

@@ -23,7 +23,8 @@ import trio
 
 import xdr
 from rpcgss.binding import registered
-from rpcgss.rpc.server import Call, Server
+from rpcgss.rpc.programs import Call
+from rpcgss.rpc.server import Server
 from transport import DatagramListener, Listener
 
 T = TypeVar("T")

@@ -47,6 +47,7 @@ IO_ALLOWED = (
     "rpcgss.rpc.octets",  # the same before memory
     "rpcgss.rpc.intake",  # reads connections
     "rpcgss.rpc.server",
+    "rpcgss.rpc.signals",
     "rpcgss.gss.guard",  # a queue before a security context
     "rpcgss.gss.client_context",  # waits for room in the window
     "rpcgss.gss.admission",  # waits for the application's word, and for a principal's turn

@@ -393,7 +393,7 @@ MUTATIONS = (
     _one("null-verifier-of-a-success", "gss.transmission", ("elif success or reply", "elif reply")),
     _one(
         "null-verifier-of-a-refusal",
-        "rpc.server",
+        "rpc.dispatch",
         ("refusal, await session.verifier(), connection", "refusal, NULL_AUTH, connection"),
     ),
     _one(
@@ -455,7 +455,7 @@ MUTATIONS = (
     ),
     _one(
         "unprotected-results-sent",
-        "rpc.server",
+        "rpc.dispatch",
         ('no reply: %s"', 'a reply: %s"'),
         (
             "return None\n\n    async def _authenticate",

@@ -10,7 +10,8 @@ from rpcgss.cli.common import told
 from rpcgss.rpc.flavors import AcceptNone, AcceptSys
 from rpcgss.rpc.portmapper import Portmapper
 from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
-from rpcgss.rpc.server import Server, stopping_on_signals
+from rpcgss.rpc.server import Server
+from rpcgss.rpc.signals import stopping_on_signals
 from transport import Listener, listen_tcp, listen_udp, listen_unix
 
 MAX_CALL = 16 * 1024

@@ -5,6 +5,7 @@ Each module imports only from those before it in `READING_ORDER`. Nothing here k
 
 from rpcgss.rpc.client import Client, User, open_client
 from rpcgss.rpc.connector import BackOff
+from rpcgss.rpc.dispatch import Policy, ServerCounters
 from rpcgss.rpc.errors import (
     AuthenticationFailed,
     AuthRefused,
@@ -58,10 +59,12 @@ from rpcgss.rpc.observe import (
     Source,
 )
 from rpcgss.rpc.portmapper import Portmapper
+from rpcgss.rpc.programs import Call
 from rpcgss.rpc.replies import MemoryReplyCache, ReplyCache
 from rpcgss.rpc.retransmission import Retransmission
 from rpcgss.rpc.rpcbind import Registration, Rpcbind
-from rpcgss.rpc.server import Call, Policy, Server, ServerCounters, stopping_on_signals
+from rpcgss.rpc.server import Server
+from rpcgss.rpc.signals import stopping_on_signals
 from rpcgss.rpc.sqlite_replies import SqliteReplyCache
 from rpcgss.rpc.tls import ClientTls, ServerTls, client_tls, server_tls
 
@@ -89,7 +92,10 @@ READING_ORDER = (
     "octets",
     "intake",
     "peers",
+    "programs",
+    "dispatch",
     "server",
+    "signals",
     "rpcbind_xdr",
     "universal",
     "rpcbind",

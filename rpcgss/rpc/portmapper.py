@@ -16,6 +16,7 @@ from typing import Final
 import xdr
 from rpcgss.rpc.errors import AuthRefused, BadAddress
 from rpcgss.rpc.flavors import Connection
+from rpcgss.rpc.programs import Call
 from rpcgss.rpc.rpc_xdr import auth_stat
 from rpcgss.rpc.rpcbind import NO_HOST, PROTOCOLS, Registration
 from rpcgss.rpc.rpcbind_xdr import (
@@ -34,7 +35,6 @@ from rpcgss.rpc.rpcbind_xdr import (
     rpcb_entry,
     rpcb_entry_list,
 )
-from rpcgss.rpc.server import Call
 from rpcgss.rpc.universal import Address, InternetAddress, Netid, internet_address, netid_of, parse_address_untrusted
 from transport import local_address
 

@@ -24,7 +24,8 @@ from rpcgss.reauth.server import TicketServer
 from rpcgss.reauth.tickets import SqliteTicketStore
 from rpcgss.rpc.client import Client, open_client
 from rpcgss.rpc.errors import AuthenticationFailed
-from rpcgss.rpc.server import Call, Server
+from rpcgss.rpc.programs import Call
+from rpcgss.rpc.server import Server
 from transport import StreamChannel, UnixListener, listen_tcp, listen_unix, open_tcp, open_unix
 
 services = pytest.mark.parametrize("service", list(GssService))

@@ -33,8 +33,8 @@ from rpcgss.rpc import (
     Source,
     open_client,
 )
+from rpcgss.rpc.dispatch import ServerCounters
 from rpcgss.rpc.messages import NULL_AUTH, CallHeader, encode_auth, encode_call_header
-from rpcgss.rpc.server import ServerCounters
 from tests.rpc.network import Network
 from tests.rpc.program import BEYOND, ECHO, FAIL, HOLD, NULL, PROGRAM, VERSION, Program
 
