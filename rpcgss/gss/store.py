@@ -207,6 +207,11 @@ class ContextStore:
         """The client is done with it. Idempotent."""
         self._let_go(context, StoreEventKind.DESTROYED, now)
 
+    def forget_unused(self, now: float) -> None:
+        """Let go of unconfirmed contexts whose time is up. Whoever adds one does so as well."""
+        for context in self._unconfirmed.outdated(now):
+            self._let_go(context, StoreEventKind.EXPIRED, now)
+
     def expire(self, context: Context, now: float) -> None:
         """Its credential has run out, or its keys are used up. Idempotent."""
         self._let_go(context, StoreEventKind.EXPIRED, now)
@@ -253,8 +258,7 @@ class ContextStore:
             context = self._established.get(handle)
             if context is not None and context.expired(now):
                 self._let_go(context, StoreEventKind.EXPIRED, now)
-        for context in self._unconfirmed.outdated(now):
-            self._let_go(context, StoreEventKind.EXPIRED, now)
+        self.forget_unused(now)
 
     def _let_go(self, context: Context, kind: StoreEventKind, now: float) -> None:
         if not context.alive:

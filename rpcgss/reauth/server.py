@@ -40,7 +40,7 @@ from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, opaque_auth
 
 LOOK_INTERVAL: Final = 1.0
-"""Seconds after which a revocation is noticed at the latest."""
+"""Seconds after which a revocation, or the end of an unused context, is noticed at the latest."""
 
 MAX_REMEMBERED: Final = 65536
 """Digests of accepted requests that are remembered."""
@@ -176,10 +176,12 @@ class TicketServer(ServerExtension):
         self._keys()
 
     def refresh(self, now: float) -> None:
-        """Called before each call under a context: one that is revoked is not used for another second."""
+        """Called before each call under a context: one that is revoked, or has waited for too long to be used, is not
+        used for another second."""
         if now >= self._look_at:
             self._look_at = now + LOOK_INTERVAL
             self.check_keyring()
+            self._attached.store.forget_unused(now)
 
     async def watch(self, interval: float = LOOK_INTERVAL) -> None:
         """Run `check_keyring` every `interval` seconds, for ever: so that revoked contexts end that nobody uses."""

@@ -604,6 +604,20 @@ async def test_unused_replies_go_when_their_contexts_expire(clocks: Clocks, serv
     assert server.store.unconfirmed == server.tickets._replies.unused == 1
 
 
+async def test_an_unused_context_is_forgotten_when_nobody_asks_for_another(clocks: Clocks, server: ServerEnd) -> None:
+    record = request_record((await held_ticket(server)).attempt())
+    answer = await server.answer(record)
+    assert answer is not None
+    clocks.pass_time(59)
+    server.tickets.refresh(clocks.monotonic)
+    assert await server.answer(record) == answer
+    clocks.pass_time(2)
+    server.tickets.refresh(clocks.monotonic)
+    assert server.store.find(accept_handle(answer)) is None
+    assert server.store.unconfirmed == server.tickets._replies.unused == 0
+    assert await server.answer(record) is None
+
+
 async def test_case_22_a_repeat_raises_no_event(server: ServerEnd) -> None:
     told: list[ReauthEventKind] = []
     stored: list[StoreEventKind] = []
