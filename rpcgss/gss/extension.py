@@ -104,9 +104,8 @@ class ClientExtension(ABC):
         """What it counts and tells of its own. Of an extension that several flavors share, the same each time."""
         return ()
 
-    @property
-    def upgrades(self) -> bool:
-        """Whether a context that a GSS exchange has made is to be replaced at once by one of `recover`."""
+    def upgrades(self, demands: Demands) -> bool:
+        """Whether the context that a GSS exchange has just made is to be replaced at once by one of `recover`."""
         return False
 
     @abstractmethod

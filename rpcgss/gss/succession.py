@@ -238,7 +238,7 @@ class Succession:
         """Go on under the keys of a ticket at once, if the extension wants that; else with the context that is there.
         Calls that come meanwhile need not wait for it."""
         old, began = self.current, trio.current_time()
-        if self._extension is None or not self._extension.upgrades or old is None:
+        if self._extension is None or old is None or not self._extension.upgrades(self._demands):
             return
         try:
             upgraded = await self._extension.recover(header.program, header.version, self._demands, link)

@@ -69,6 +69,7 @@ class _Flavor:
     principal: str | None = None
     made_on: int | None = None
     granted_on: int | None = None
+    newly_granted: bool = False  # the latest exchange brought a ticket
     refused_on: int | None = None
     cuts: int = 0
     doubted: bool = False  # the ticket met with a no: another process may have saved a better one
@@ -130,9 +131,9 @@ class TicketClient(ClientExtension):
     def sources(self) -> Iterable[Source]:
         yield Source("tickets_client", self.counters)
 
-    @property
-    def upgrades(self) -> bool:
-        return self._upgrade
+    def upgrades(self, demands: Demands) -> bool:
+        """Not by a ticket of an earlier exchange: its chain ends before the context that is there."""
+        return self._upgrade and self._flavor(demands).newly_granted
 
     def offer(self, demands: Demands, link: Link, *, carried_context: bool) -> int:
         """FRA1 where it cannot hurt: some servers keep one context per connection (or UDP socket), check the sequence
@@ -154,7 +155,7 @@ class TicketClient(ClientExtension):
     ) -> None:
         """Keep the ticket in `trailing`, if it is one. What it raises costs the ticket, not the context."""
         flavor = self._flavor(demands)
-        flavor.made_on = link.serial
+        flavor.made_on, flavor.newly_granted = link.serial, False
         initiator = establishment.security.initiator
         flavor.principal = initiator.display
         if flavor.ticket is not None and flavor.ticket.initiator.exported != initiator.exported:
@@ -168,7 +169,7 @@ class TicketClient(ClientExtension):
             _log.info("no ticket from %s: %s", demands.target, error, event="ticket.none", target=demands.target)
             return
         self.counters.granted += 1
-        flavor.granted_on = link.serial
+        flavor.granted_on, flavor.newly_granted = link.serial, True
         target_named(demands.target).grants = True
         await self._keep(flavor, ticket)
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 import trio
@@ -17,7 +18,7 @@ from rpcgss.gss.provider import GssFlag, GssService
 from rpcgss.gss.server import GssServerFlavor
 from rpcgss.reauth.attempt import CREDENTIAL_BODY
 from rpcgss.reauth.client import TicketClient
-from rpcgss.reauth.errors import Reason
+from rpcgss.reauth.errors import NoGrant, Reason
 from rpcgss.reauth.reauth_xdr import FRA1
 from rpcgss.reauth.server import TicketServer
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ConnectionLost
@@ -467,6 +468,27 @@ async def test_a_renewed_context_is_upgraded_too(autojump_clock: trio.testing.Mo
     assert await wire.call(ends.flavor, b"abc") == b"cba"
     assert ends.made == (2, 2)
     assert ends.context.origin is Origin.TICKET
+
+
+async def test_a_renewed_context_without_a_ticket_is_not_upgraded_by_the_old_one(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It would end as soon as the one that was to be replaced. Whoever can strip a grant could bring that about."""
+    ends = Ends(upgrade=True)
+    wire = ends.wire()
+    await wire.call(ends.flavor)
+    expiry = ends.context.expiry
+    assert expiry is not None
+    await trio.sleep_until(expiry - 60)
+    ends.client_tickets._read_grant = no_grant  # type: ignore[method-assign,assignment]
+    assert await wire.call(ends.flavor, b"abc") == b"cba"
+    assert ends.made == (2, 1)
+    assert ends.context.origin is Origin.EXCHANGE
+    assert ends.context.expiry is None or ends.context.expiry > expiry
+
+
+def no_grant(*_: object) -> NoReturn:
+    raise NoGrant("the grant's mac is wrong")
 
 
 async def test_calls_that_wait_for_the_context_are_upgraded_together() -> None:
