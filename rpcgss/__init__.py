@@ -98,6 +98,7 @@ READING_ORDER = (
     "binding",
     "connect",
     "loop",
+    "facade",
     "blocking",
     "asyncio",
     "forked",

@@ -14,7 +14,7 @@ import asyncio
 import contextvars
 import functools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, Final, ParamSpec, TypeVar
@@ -24,15 +24,13 @@ import trio
 import rpcgss.binding
 import rpcgss.connect
 import xdr
-from rpcgss.binding import ASK_SECONDS, Transport
-from rpcgss.loop import Errand, Keeper, Listeners, Loop, LoopEnded, background_loop, carried, listening_port, serving
+from rpcgss.facade import Caller, CallerT, ClientCaller, Listeners, carried, listening_port, serving
+from rpcgss.loop import Errand, Keeper, Loop, LoopEnded, background_loop
 from rpcgss.rpc import client as rpc
 from rpcgss.rpc.flavors import ClientFlavor
-from rpcgss.rpc.link import ClientCounters
 from rpcgss.rpc.programs import Call
-from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
 from rpcgss.rpc.server import DRAIN_SECONDS, Server
-from transport import TlsSession, listen_tcp, listen_udp, listen_unix
+from transport import listen_tcp, listen_udp, listen_unix
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -43,62 +41,27 @@ GRACE_SECONDS: Final = 5.0
 """How long the cancelled methods of a service may take to end."""
 
 
-class Client:
-    """A client of a server; see `connect_tcp`. Give `client.call` to generated client classes. Any task of any event
-    loop may use it."""
-
-    def __init__(self, loop: Loop, client: rpc.Client) -> None:
-        self._loop: Final = loop
-        self._client: Final = client
-
-    @property
-    def counters(self) -> ClientCounters:
-        """As they are; they go on counting."""
-        return self._client.counters
-
-    @property
-    def flavor(self) -> ClientFlavor:
-        """What calls are authenticated with."""
-        return self._client.flavor
-
-    @property
-    def tls(self) -> TlsSession | None:
-        """See `rpcgss.Client.tls`."""
-        return self._client.tls
-
-    @property
-    def outstanding(self) -> int:
-        """Xids in use."""
-        return self._client.outstanding
-
+class _Caller(Caller[CallerT]):
     async def call(self, procedure: xdr.Procedure[A, R], argument: A, /, *, timeout: float | None = None) -> R:
         """Call `procedure`; `timeout` seconds instead of the client's. Raises as `rpcgss.Client.call`, and `LoopEnded`
         in a child process that was forked off since. Cancelled: as there; its xid is free when the cancellation has
         come through."""
-        return await _wait_for(self._loop, partial(self._client.call, procedure, argument, timeout=timeout))
+        return await _wait_for(self._loop, partial(self._caller.call, procedure, argument, timeout=timeout))
+
+
+class Client(_Caller[rpc.Client], ClientCaller):
+    """A client of a server; see `connect_tcp`. Give `client.call` to generated client classes. Any task of any event
+    loop may use it."""
 
     @asynccontextmanager
     async def as_user(self, flavor: ClientFlavor) -> AsyncIterator["User"]:
         """Somebody else who calls over this client's connection; see `rpcgss.Client.as_user`."""
-        async with _kept(self._loop, Keeper(self._client.as_user(flavor))) as user:
+        async with _kept(self._loop, Keeper(self._caller.as_user(flavor))) as user:
             yield User(self._loop, user)
 
 
-class User:
+class User(_Caller[rpc.User]):
     """One user of a client that has many: see `Client.as_user`. Give `user.call` to generated client classes."""
-
-    def __init__(self, loop: Loop, user: rpc.User) -> None:
-        self._loop: Final = loop
-        self._user: Final = user
-
-    @property
-    def flavor(self) -> ClientFlavor:
-        """What calls are authenticated with."""
-        return self._user.flavor
-
-    async def call(self, procedure: xdr.Procedure[A, R], argument: A, /, *, timeout: float | None = None) -> R:
-        """See `Client.call`."""
-        return await _wait_for(self._loop, partial(self._user.call, procedure, argument, timeout=timeout))
 
 
 def _opener(
@@ -117,32 +80,19 @@ def _opener(
     return opened
 
 
+def _waiting(function: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    @functools.wraps(function)
+    async def waited(*args: P.args, **kwargs: P.kwargs) -> T:
+        return await _wait_for(background_loop(), partial(function, *args, **kwargs))
+
+    return waited
+
+
 connect_tcp = _opener(rpcgss.connect.connect_tcp)
 connect_udp = _opener(rpcgss.connect.connect_udp)
 connect_unix = _opener(rpcgss.connect.connect_unix)
 connect_program = _opener(rpcgss.connect.connect_program)
-
-
-@functools.wraps(rpcgss.binding.port_of)
-async def port_of(
-    host: str,
-    program: int,
-    version: int,
-    *,
-    transport: Transport = "tcp",
-    rpcbind_port: int = RPCB_PORT,
-    timeout: float = ASK_SECONDS,
-) -> int:
-    ask = partial(
-        rpcgss.binding.port_of,
-        host,
-        program,
-        version,
-        transport=transport,
-        rpcbind_port=rpcbind_port,
-        timeout=timeout,
-    )
-    return await _wait_for(background_loop(), ask)
+port_of = _waiting(rpcgss.binding.port_of)
 
 
 def service(asynchronous: xdr.Service[Call]) -> xdr.Service[Call]:

@@ -18,26 +18,23 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Final, Generic, ParamSpec, Self, TypeVar, cast
+from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
 import rpcgss.binding
 import rpcgss.connect
 import xdr
-from rpcgss.binding import ASK_SECONDS, Transport
-from rpcgss.loop import Errand, Keeper, Listeners, Loop, LoopEnded, background_loop, carried, listening_port, serving
+from rpcgss.facade import Caller, CallerT, ClientCaller, Listeners, carried, listening_port, serving
+from rpcgss.loop import Errand, Keeper, Loop, LoopEnded, background_loop
 from rpcgss.rpc import client as rpc
 from rpcgss.rpc.flavors import ClientFlavor
-from rpcgss.rpc.link import ClientCounters
 from rpcgss.rpc.programs import Call
-from rpcgss.rpc.rpcbind_xdr import RPCB_PORT
 from rpcgss.rpc.server import DRAIN_SECONDS, Server
 from rpcgss.rpc.work import ThreadWorker
-from transport import TlsSession, listen_tcp, listen_udp, listen_unix
+from transport import listen_tcp, listen_udp, listen_unix
 
 A = TypeVar("A")
 R = TypeVar("R")
 T = TypeVar("T")
-CallerT = TypeVar("CallerT", rpc.Client, rpc.User)
 P = ParamSpec("P")
 
 THREADS: Final = 32
@@ -46,24 +43,18 @@ SIGNAL_SECONDS: Final = 1.0
 """A signal that comes just before a thread begins to wait does not wake it: it looks so often."""
 
 
-class _Caller(Generic[CallerT]):
-    """Whoever calls: a client, or one of its users, kept open."""
+class _Caller(Caller[CallerT]):
+    """Whoever calls, kept open."""
 
     def __init__(self, loop: Loop, manager: AbstractAsyncContextManager[CallerT]) -> None:
-        self._loop: Final = loop
         self._keeper: Final[Keeper[CallerT]] = Keeper(manager)
-        self._caller: Final[CallerT] = _open(self._loop, self._keeper)
+        super().__init__(loop, _open(loop, self._keeper))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def flavor(self) -> ClientFlavor:
-        """What calls are authenticated with."""
-        return self._caller.flavor
 
     def call(self, procedure: xdr.Procedure[A, R], argument: A, /, *, timeout: float | None = None) -> R:
         """Call `procedure` and wait for its result, at most `timeout` seconds (None: the client's).
@@ -88,27 +79,12 @@ class _Caller(Generic[CallerT]):
         _close(self._loop, self._keeper)
 
 
-class Client(_Caller[rpc.Client]):
+class Client(_Caller[rpc.Client], ClientCaller):
     """A client of a server, for any number of threads; see `connect_tcp`. Its ``with`` block closes it, or `close`,
     or else the end of the interpreter."""
 
     def __init__(self, manager: AbstractAsyncContextManager[rpc.Client]) -> None:
         super().__init__(background_loop(), manager)
-
-    @property
-    def counters(self) -> ClientCounters:
-        """As they are; they go on counting."""
-        return self._caller.counters
-
-    @property
-    def tls(self) -> TlsSession | None:
-        """See `rpcgss.Client.tls`."""
-        return self._caller.tls
-
-    @property
-    def outstanding(self) -> int:
-        """Xids in use."""
-        return self._caller.outstanding
 
     def as_user(self, flavor: ClientFlavor) -> "User":
         """Somebody else who calls over this client's connection; see `rpcgss.Client.as_user`."""
@@ -129,32 +105,19 @@ def _opener(connect: Callable[P, AbstractAsyncContextManager[rpc.Client]]) -> Ca
     return opened
 
 
+def _waiting(function: Callable[P, Awaitable[T]]) -> Callable[P, T]:
+    @functools.wraps(function)
+    def waited(*args: P.args, **kwargs: P.kwargs) -> T:
+        return _wait_for(background_loop(), partial(function, *args, **kwargs))
+
+    return waited
+
+
 connect_tcp = _opener(rpcgss.connect.connect_tcp)
 connect_udp = _opener(rpcgss.connect.connect_udp)
 connect_unix = _opener(rpcgss.connect.connect_unix)
 connect_program = _opener(rpcgss.connect.connect_program)
-
-
-@functools.wraps(rpcgss.binding.port_of)
-def port_of(
-    host: str,
-    program: int,
-    version: int,
-    *,
-    transport: Transport = "tcp",
-    rpcbind_port: int = RPCB_PORT,
-    timeout: float = ASK_SECONDS,
-) -> int:
-    ask = partial(
-        rpcgss.binding.port_of,
-        host,
-        program,
-        version,
-        transport=transport,
-        rpcbind_port=rpcbind_port,
-        timeout=timeout,
-    )
-    return _wait_for(background_loop(), ask)
+port_of = _waiting(rpcgss.binding.port_of)
 
 
 def service(plain: xdr.Service[Call], *, threads: int = THREADS) -> xdr.Service[Call]:
