@@ -129,15 +129,18 @@ async def test_a_block_leaves_nothing_open(tmp_path: Path) -> None:
     """The way into `open_client`, a call within, and the way out."""
     path = f"{tmp_path}/socket"
     server = Server([Program()], [AcceptNone()])
+    clients: list[Client] = []
 
     async def operation() -> None:
         async with open_client(partial(open_unix, path), AuthNone()) as client:
+            clients.append(client)
             assert await client.call(ECHO, LARGE) == LARGE
 
     async def check() -> None:
         while not at_rest(server):  # it sees each connection end
             await trio.testing.wait_all_tasks_blocked(0.001)
         assert open_files() == files
+        assert all(client.outstanding == 0 and client._connector.link is None for client in clients)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(server.serve, [listen_unix(path)])

@@ -7,6 +7,8 @@ A message is taken apart by a layout, which names each field in order: a word ("
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from rpcgss.gss.provider import GssService
+
 CALL = ("xid", "type", "rpcvers", "program", "version", "procedure", "credential flavor")
 CREDENTIAL = ("(credential", "gss version", "gss_proc", "seq_num", "service", "handle*", ")")
 VERIFIER = ("verifier flavor", "verifier*")
@@ -15,6 +17,16 @@ ACCEPTED = ("xid", "type", "reply_stat", *VERIFIER, "accept_stat")
 CREATION_RESULT = ("handle*", "gss_major", "gss_minor", "seq_window", "token*")
 INTEGRITY_BODY = ("(databody", "seq_num inside", "content length", "content", ")", "checksum*")
 PRIVACY_BODY = ("databody*",)
+BODIES = {
+    GssService.NONE: ("content length", "content"),
+    GssService.INTEGRITY: INTEGRITY_BODY,
+    GssService.PRIVACY: PRIVACY_BODY,
+}
+EMPTY_BODIES = {
+    GssService.NONE: (),
+    GssService.INTEGRITY: ("(databody", "seq_num inside", ")", "checksum*"),
+    GssService.PRIVACY: PRIVACY_BODY,
+}
 
 WORDS = (0, 1, 2, 3, 4, 5, 6, 7, 9, 0x7FFFFFFF, 0x80000000, 0x80000001, 0xFFFFFFFF)
 

@@ -36,22 +36,12 @@ from rpcgss.rpc.messages import (
 )
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import InlineWorker
-from tests.hostile.attacks import ACCEPTED, CREATION_RESULT, INTEGRITY_BODY, PRIVACY_BODY, Attack, attacks
+from tests.hostile.attacks import ACCEPTED, BODIES, CREATION_RESULT, EMPTY_BODIES, Attack, attacks
 from tests.hostile.peers import Mechanism, fake, kerberos
 from tests.rpc.network import Network
 from tests.rpc.program import ECHO, OPAQUE, Program
 from transport import Record, StreamChannel
 
-BODIES = {
-    GssService.NONE: ("content length", "content"),
-    GssService.INTEGRITY: INTEGRITY_BODY,
-    GssService.PRIVACY: PRIVACY_BODY,
-}
-EMPTY_BODIES = {
-    GssService.NONE: (),
-    GssService.INTEGRITY: ("(databody", "seq_num inside", ")", "checksum*"),
-    GssService.PRIVACY: PRIVACY_BODY,
-}
 TEXT = b"text"  # of one word, as the layouts say
 Spoil = Callable[[bytes], list[bytes]]
 

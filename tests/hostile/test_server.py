@@ -20,22 +20,12 @@ from rpcgss.rpc.errors import BadMessage, Refusal
 from rpcgss.rpc.messages import AcceptedReply, parse_call_untrusted, parse_reply_untrusted
 from rpcgss.rpc.rpc_xdr import accept_stat
 from rpcgss.rpc.work import InlineWorker
-from tests.hostile.attacks import HEADER, INTEGRITY_BODY, PRIVACY_BODY, Attack, attacks
+from tests.hostile.attacks import BODIES, EMPTY_BODIES, HEADER, Attack, attacks
 from tests.hostile.peers import Mechanism, Speaker, fake, kerberos
 from tests.rpc.network import Network
 from tests.rpc.program import Program
 from transport import StreamChannel
 
-BODIES = {
-    GssService.NONE: ("content length", "content"),
-    GssService.INTEGRITY: INTEGRITY_BODY,
-    GssService.PRIVACY: PRIVACY_BODY,
-}
-EMPTY_BODIES = {
-    GssService.NONE: (),
-    GssService.INTEGRITY: ("(databody", "seq_num inside", ")", "checksum*"),
-    GssService.PRIVACY: PRIVACY_BODY,
-}
 BYSTANDER = b"bystander"
 CREDENTIAL_AT, HANDLE_AT = 32, 48
 CREATION = (*HEADER, "token*")

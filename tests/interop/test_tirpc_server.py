@@ -7,14 +7,13 @@ import pytest
 import trio
 
 from examples.realm import Realm
-from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.client_events import ClientEvent, ClientEventKind
 from rpcgss.gss.initiation import CreationRefused
 from rpcgss.reauth.client import TicketClient
-from rpcgss.rpc import AuthNone, AuthSys, Client, ClientFlavor, Refusal, open_client
+from rpcgss.rpc import Client, Refusal, open_client
 from rpcgss.rpc.rpc_xdr import auth_stat
 from tests.interop import stray
-from tests.interop.tirpc import SERVICES, TARGET, WHO, Child, Tirpc
+from tests.interop.tirpc import SERVICES, TARGET, WHO, Child, Tirpc, flavor, gss
 from tests.rpc.program import BEYOND, ECHO, NULL, PROGRAM, VERSION
 from transport import StreamChannel, open_tcp
 
@@ -48,20 +47,6 @@ async def serving(tirpc: Tirpc) -> AsyncIterator[Place]:
         yield place
     finally:
         await place.stop()
-
-
-def gss(security: str, tickets: TicketClient | None = None) -> GssFlavor:
-    return GssFlavor(TARGET, service=SERVICES[security], extension=tickets)
-
-
-def flavor(security: str) -> ClientFlavor:
-    match security:
-        case "none":
-            return AuthNone()
-        case "sys":
-            return AuthSys(uid=1001, gid=1002)
-        case _:
-            return gss(security)
 
 
 async def echo_all(client: Client, tasks: int, calls: int, octets: int) -> None:

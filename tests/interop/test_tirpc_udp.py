@@ -6,35 +6,14 @@ import pytest
 import trio
 
 from examples.realm import Realm
-from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.mechanism import GssapiAcceptor
 from rpcgss.gss.server import GssServerFlavor
-from rpcgss.rpc import (
-    AcceptNone,
-    AcceptSys,
-    AuthNone,
-    AuthSys,
-    CallTooLarge,
-    ClientFlavor,
-    Refusal,
-    Server,
-    open_client,
-)
-from tests.interop.tirpc import SERVICES, TARGET, WHO, InteropProgram, Tirpc
+from rpcgss.rpc import AcceptNone, AcceptSys, CallTooLarge, Refusal, Server, open_client
+from tests.interop.tirpc import SERVICES, TARGET, WHO, InteropProgram, Tirpc, flavor
 from tests.rpc.program import BEYOND, ECHO, NULL
 from transport import listen_udp, open_udp
 
 SIZES = (0, 1, 2, 3, 4, 1000, 20_000, 60_000)
-
-
-def flavor(security: str) -> ClientFlavor:
-    match security:
-        case "none":
-            return AuthNone()
-        case "sys":
-            return AuthSys(uid=1001, gid=1002)
-        case _:
-            return GssFlavor(TARGET, service=SERVICES[security])
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from typing import Final
 import trio
 
 import xdr
+from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.context import GssIdentity
 from rpcgss.gss.provider import GssService
-from rpcgss.rpc import Call
+from rpcgss.reauth.client import TicketClient
+from rpcgss.rpc import AuthNone, AuthSys, Call, ClientFlavor
 from rpcgss.rpc.flavors import Identity, UnixIdentity
 from tests.rpc.program import PROGRAM, VERSION, Program
 
@@ -44,6 +46,20 @@ def name_of(identity: Identity) -> str:
             return f"sys {uid}:{gid}"
         case _:
             return "none"
+
+
+def gss(security: str, tickets: TicketClient | None = None) -> GssFlavor:
+    return GssFlavor(TARGET, service=SERVICES[security], extension=tickets)
+
+
+def flavor(security: str) -> ClientFlavor:
+    match security:
+        case "none":
+            return AuthNone()
+        case "sys":
+            return AuthSys(uid=1001, gid=1002)
+        case _:
+            return gss(security)
 
 
 def build(directory: Path) -> None:
