@@ -95,7 +95,7 @@ class TicketServer(ServerExtension):
     """Plug this into a server flavor to grant tickets under `keyring`, and to honour those that it finds there.
 
     may_reauthenticate -- asked before each new context, with the principal and the seconds since its GSS exchange;
-                          False, or any exception, is a no
+                          anything but True is a no, and so is any exception
     application        -- octets to carry along in the ticket, at most 256, for each new GSS context
     delegation_expendable -- True: the application can do without delegated credentials, which a ticket cannot carry, so
                           contexts that have some get tickets too
