@@ -45,7 +45,8 @@ from xdr import Buffer
 _log = QuietLog(logging.getLogger(__name__))
 
 Policy = Callable[[Call], None]
-"""Looks at a verified call before its arguments are decoded; raises `AuthRefused` (AUTH_TOOWEAK, say) to refuse it."""
+"""Looks at a verified call before its arguments are decoded; raises `AuthRefused` (AUTH_TOOWEAK, say) to refuse it. Not
+async, and it returns nothing: a call whose policy answers fails."""
 
 
 @dataclass(slots=True)
