@@ -5,7 +5,6 @@ for handles to stay good; a host with another copy of the files would answer tha
 more, and the hosts never had a way to one.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,8 +20,7 @@ from examples.realm import HOST, Realm
 from rpcgss.reauth.etcd import create_sealing_key
 from rpcgss.reauth.place import create_keyring
 from tests.interop.hosts import OUTSIDE, PORT, SERVICE, two_hosts
-from tests.nfs.test_client_command import At, copy_all
-from tests.nfs.test_workers import digests
+from tests.nfs.copies import At, copy_all, digests, scattered
 
 pytestmark = pytest.mark.peers
 
@@ -53,15 +51,11 @@ def in_etcd(directory: Path) -> Iterator[Places]:
 @pytest.mark.parametrize("way", ["in", "out"])
 async def test_a_host_dies_in_mid_copy(tmp_path: Path, keyrings: Keyrings, way: str) -> None:
     directory, source, copy = tmp_path / "export", tmp_path / "source", tmp_path / "copy"
-    for number in range(40):
-        path = source / f"{number % 7}" / f"file {number}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.urandom(20_000 * number))
+    at = At(scattered(source, 20_000) // 2)
     files = digests(source)
     if way == "out":
         shutil.copytree(source, directory)
     directory.mkdir(exist_ok=True)
-    at = At(sum(path.stat().st_size for path in source.rglob("*")) // 2)
     with Realm() as realm, realm.environment():
         realm.kinit(realm.add_principal("alice"))
         with two_hosts() as (one, two), keyrings(tmp_path) as places:

@@ -17,11 +17,10 @@ import trio
 from click.testing import CliRunner, Result
 
 from examples.nfs.__main__ import main
-from examples.nfs.client import Node
-from examples.nfs.connect import Access, Session, connected
-from examples.nfs.copy import Copier, Observer
+from examples.nfs.connect import Access, connected
 from examples.nfs.url import NfsUrl
 from examples.realm import HOST, Realm
+from tests.nfs.copies import At, copy_all
 from tests.nfs.test_server_command import ROOT, Process, serving
 
 SECURITIES = ("krb5p", "krb5i", "krb5")
@@ -204,19 +203,6 @@ def test_a_disk_that_is_full_names_the_file(
     assert not (tmp_path / "target").exists()
 
 
-class At(Observer):
-    """Sets an event when so many octets have been copied."""
-
-    def __init__(self, octets: int) -> None:
-        self.left = octets
-        self.reached = trio.Event()
-
-    def moved(self, octets: int) -> None:
-        self.left -= octets
-        if self.left <= 0:
-            self.reached.set()
-
-
 @pytest.mark.parametrize("way", ["in", "out"])
 async def test_the_server_is_killed_and_started_again(realm: Realm, tmp_path: Path, way: str) -> None:
     """A server that dies with uncommitted octets and changes on their way: the copy is right all the same."""
@@ -242,11 +228,6 @@ async def test_the_server_is_killed_and_started_again(realm: Realm, tmp_path: Pa
     assert tree_of(directory if way == "in" else tmp_path / "copy") == files
     assert "contexts: 1 by full exchange" in session.journal.summary()
     assert session.rpc.counters.connections >= 2
-
-
-async def copy_all(session: Session, root: Node, place: Path, way: str, at: At) -> None:
-    copier = Copier(session.nfs, await session.nfs.limits(root), at)
-    await (copier.put_tree(place, root) if way == "in" else copier.get_tree(root, place))
 
 
 def test_every_command_has_help() -> None:

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,7 @@ from rpcgss.reauth.tickets import MemoryTicketStore
 from rpcgss.rpc import AuthSys, Client, open_client
 from rpcgss.rpc.messages import CallHeader, encode_auth, encode_call_header
 from rpcgss.rpc.rpc_xdr import auth_flavor, authsys_parms, opaque_auth
-from tests.nfs.test_client_command import At, copy_all
+from tests.nfs.copies import At, copy_all, digests, scattered
 from tests.nfs.test_server_command import ROOT, Process, command, fails, serving
 from tests.nfs.volume import given, sattr
 from transport import StreamChannel, open_tcp
@@ -214,15 +213,11 @@ async def test_a_call_that_comes_again_to_the_other(tmp_path: Path) -> None:
 async def test_a_worker_is_killed_in_mid_copy(realm: Realm, tmp_path: Path, way: str) -> None:
     """The client goes on by ticket with whichever worker takes its connection, and the copy is right."""
     directory, state, source = tmp_path / "export", tmp_path / "state", tmp_path / "source"
-    for number in range(40):
-        path = source / f"{number % 7}" / f"file {number}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.urandom(5000 * number))
+    at = At(scattered(source, 5000) // 2)
     files = digests(source)
     if way == "out":
         shutil.copytree(source, directory)
     options = ("--sec", "krb5p", "--service", f"nfs@{HOST}", "--drop", "every=25", "--workers", "2")
-    at = At(sum(path.stat().st_size for path in source.rglob("*")) // 2)
     with serving(directory, state, *options) as server:
         url = NfsUrl.parse(f"nfs://{HOST}:{server.port}/")
         async with connected(url, Access()) as session, trio.open_nursery() as nursery:
@@ -247,14 +242,6 @@ def kill_worker_of(session: Session, server: Process) -> None:
             os.kill(worker, signal.SIGKILL)
             return
     raise AssertionError("no connection")
-
-
-def digests(directory: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(directory)): sha256(path.read_bytes()).hexdigest()
-        for path in directory.rglob("*")
-        if path.is_file()
-    }
 
 
 async def test_case_23_two_connections_at_two_workers_do_not_play_ping_pong(realm: Realm, tmp_path: Path) -> None:
