@@ -27,7 +27,7 @@ STRANGERS = {
 }
 
 # Modules that only these modules may import.
-KEEPERS = {"gssapi": ("rpcgss.gss.library", "rpcgss.gss.mechanism")}
+KEEPERS = {"gssapi": ("rpcgss.gss.calling", "rpcgss.gss.mechanism")}
 
 # Protocol code gets octets and the time of day handed in. Who may wait, and so may know of trio and sockets:
 IO_MODULES = ("trio", "asyncio", "select", "selectors", "socket", "ssl")

@@ -13,7 +13,7 @@ READING_ORDER: Final = (
     "protection",
     "provider",
     "pseudo_random",
-    "library",
+    "calling",
     "remedies",
     "mechanism",
     "window",

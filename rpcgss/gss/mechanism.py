@@ -15,6 +15,7 @@ from typing import Final
 from gssapi import raw
 from gssapi.raw.named_tuples import AcceptSecContextResult, UnwrapResult, WrapResult
 
+from rpcgss.gss.calling import gss_call, imported_name, mechanism_name, oid, raise_if_expired, with_realm
 from rpcgss.gss.errors import AcceptorUnusable, BadMic, BadWrap, GssError, ProtectionUnavailable
 from rpcgss.gss.gss_xdr import (
     GSS_S_BAD_NAME,
@@ -24,7 +25,6 @@ from rpcgss.gss.gss_xdr import (
     GSS_S_NO_CRED,
     GSS_S_UNAVAILABLE,
 )
-from rpcgss.gss.library import gss_call, imported_name, mechanism_name, oid, raise_if_expired, with_realm
 from rpcgss.gss.protection import MessageProtection
 from rpcgss.gss.provider import KRB5, SPNEGO, Acceptor, Demands, GssFlag, GssName, Provider, SecurityContext
 from rpcgss.gss.pseudo_random import PseudoRandomLibrary
