@@ -23,8 +23,8 @@ from examples.demo.stage import Child, Stage
 from examples.demo.tree import SourceFile, digest, shares
 from examples.etcd import Member
 from examples.realm import Realm
-from rpcgss.reauth.etcd import create_sealing_key
 from rpcgss.reauth.place import create_keyring
+from rpcgss.reauth.sealing import create_sealing_key
 
 CALLS_PER_FILE: Final = 6
 CALLS_PER_OCTET: Final = 2 / (128 * 1024)

@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 from datetime import datetime
 
 import click
@@ -11,8 +10,9 @@ from rich.table import Table
 
 from rpcgss.cli.common import moment, plain, show_json, show_table, told
 from rpcgss.reauth.errors import KeyringError
-from rpcgss.reauth.keyset import DEFAULT_LIFE, Key, KeyKeeper, KeySet
+from rpcgss.reauth.keyset import DEFAULT_LIFE, Key, KeySet
 from rpcgss.reauth.place import create_keyring, open_keyring
+from rpcgss.reauth.sealing import create_sealing_key
 
 PLACE = click.argument("keyring")
 
@@ -51,7 +51,7 @@ def command() -> None:
 )
 def new(keyring: str, scope: str, longest_life: int) -> None:
     """Make KEYRING, with one fresh key. Nothing that exists is overwritten."""
-    with told(KeyringError), _closing(create_keyring(keyring, scope=scope, longest_life=longest_life)) as made:
+    with told(KeyringError), closing(create_keyring(keyring, scope=scope, longest_life=longest_life)) as made:
         (key,) = made.keys().keys
         click.echo(f"{made.name}: made, key {key.index:08x}")
 
@@ -65,7 +65,7 @@ def list_(keyring: str, as_json: bool) -> None:
     A key is "sealing" (new tickets are sealed with it), "opening" (tickets under it are still honoured), "coming" (it
     has been made, and begins later) or "ended".
     """
-    with told(KeyringError), _closing(open_keyring(keyring)) as ring:
+    with told(KeyringError), closing(open_keyring(keyring)) as ring:
         keys, now = ring.keys(), time.time()
     if as_json:
         show_json(_described(keys, now))
@@ -95,7 +95,7 @@ def rotate(keyring: str, lead: float, forget_old: bool) -> None:
     """Add a fresh key to KEYRING. Tickets under the keys before it stay good until they expire."""
     if forget_old and lead:
         raise click.UsageError("--forget-old takes effect at once; --lead is for a rotation without haste")
-    with told(KeyringError), _closing(open_keyring(keyring)) as ring:
+    with told(KeyringError), closing(open_keyring(keyring)) as ring:
         key = ring.rotate(lead=lead, forget_old=forget_old)
         click.echo(f"{ring.name}: fresh key {key.index:08x}, seals from {moment(max(key.begins, time.time()))} on")
 
@@ -105,7 +105,7 @@ def rotate(keyring: str, lead: float, forget_old: bool) -> None:
 @click.option("--before", metavar="TIME", help="Seconds since 1970, or ISO 8601 like 2026-01-31T12:00Z. Default: now.")
 def revoke(keyring: str, before: str | None) -> None:
     """End whatever was established before a moment: tickets and contexts. It cannot be taken back."""
-    with told(KeyringError), _closing(open_keyring(keyring)) as ring:
+    with told(KeyringError), closing(open_keyring(keyring)) as ring:
         in_force = ring.revoke(None if before is None else _parse_moment(before))
         click.echo(f"{ring.name}: revoked what was established before {moment(in_force)}")
 
@@ -115,10 +115,6 @@ def revoke(keyring: str, before: str | None) -> None:
 def seal_key(file: str) -> None:
     """Make FILE, the key under which a fleet's keyrings lie in etcd. Copy it to each host, as you would a keytab."""
     with told(KeyringError):
-        try:
-            from rpcgss.reauth.etcd import create_sealing_key
-        except ImportError as error:
-            raise KeyringError("keyrings in etcd need httpx: pip install 'rpcgss[etcd]'") from error
         create_sealing_key(file)
         click.echo(f"sealing key {file}: made")
 
@@ -151,11 +147,3 @@ def _parse_moment(text: str) -> float:
         return datetime.fromisoformat(text).timestamp()  # without a zone: this machine's
     except ValueError:
         raise click.UsageError(f"--before: {text!r} is neither seconds since 1970 nor like 2026-01-31T12:00Z") from None
-
-
-@contextmanager
-def _closing(ring: KeyKeeper) -> Iterator[KeyKeeper]:
-    try:
-        yield ring
-    finally:
-        ring.close()

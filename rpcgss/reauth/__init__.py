@@ -17,6 +17,7 @@ READING_ORDER: Final = (
     "keyset",
     "private",
     "keyring",
+    "sealing",
     "etcd_gateway",
     "etcd",
     "place",

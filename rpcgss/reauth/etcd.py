@@ -1,14 +1,9 @@
 """The keyring in etcd, for fleets: one change reaches every server within moments.
 
-What lies in etcd is sealed under a key of the fleet's own, a file of mode 0600 on each host, so that who can read etcd,
-its backups or its traffic holds nothing:
-
-    "rpcgss sealed keyring 1\\n" || nonce (12 octets) || AES-256-GCM(serial (8 octets, big-endian) || document)
-
-with the first line and the name of the etcd key as associated data; `keyset` says what the document is. The serial
-begins with the time (seconds since 1970) and grows with each change: who can write to etcd, but does not hold the
-sealing key, can delete the keyring or bring an old one back, and a running server takes neither. (A server that starts
-then believes the old one, unless it has a copy of a newer one.)
+What lies in etcd is sealed under a key of the fleet's own, so that who can read etcd, its backups or its traffic holds
+nothing: see `sealing`. The serial begins with the time (seconds since 1970) and grows with each change: who can write
+to etcd, but does not hold the sealing key, can delete the keyring or bring an old one back, and a running server takes
+neither. (A server that starts then believes the old one, unless it has a copy of a newer one.)
 
 How it works: a thread reads the value, then watches it through etcd's JSON gateway (v3) and reads it again whenever it
 changed, was silent for a while, or the connection broke. While etcd is away, the last keys stay in use; `problem` and
@@ -24,20 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from rpcgss.reauth.errors import KeyringError
 from rpcgss.reauth.etcd_gateway import ANSWER_SECONDS, Etcd, Gateway, Stored
-from rpcgss.reauth.keys import KEY_LENGTH
-from rpcgss.reauth.keyset import DEFAULT_LIFE, MAX_DOCUMENT, KeyKeeper, KeySet, first_keys, parse_document
+from rpcgss.reauth.keyset import DEFAULT_LIFE, KeyKeeper, KeySet, first_keys
 from rpcgss.reauth.private import read_private, write_private
+from rpcgss.reauth.sealing import MAX_SEALED, Seal
 from rpcgss.rpc.quiet import QuietLog
-
-MAGIC: Final = b"rpcgss sealed keyring 1\n"
-SEALING_KEY: Final = b"rpcgss sealing key 1\n"
-NONCE_LENGTH: Final = 12
-MAX_SEALED: Final = MAX_DOCUMENT + 256
 
 FIRST_RETRY: Final = 0.5
 LONGEST_RETRY: Final = 15.0
@@ -45,7 +32,7 @@ RESTORE: Final = "rotate it by a URL with copy=FILE, on a host that has a copy, 
 CHANGES: Final = 8
 """How often a change is tried anew because another one came first."""
 
-__all__ = ["Etcd", "EtcdKeyring", "create_sealing_key"]
+__all__ = ["Etcd", "EtcdKeyring"]
 
 _log = QuietLog(logging.getLogger(__name__))
 
@@ -77,7 +64,7 @@ class EtcdKeyring(KeyKeeper):
         self.events: Final[list[Callable[[], None]]] = []
         self._etcd: Final = etcd
         self._etcd_key: Final = name
-        self._seal: Final = _Seal(Path(sealing_key), name)
+        self._seal: Final = Seal(Path(sealing_key), name)
         self._copy: Final = None if copy is None else Path(copy).absolute()
         self._gateway = Gateway(etcd, name)
         self._closing = threading.Event()
@@ -107,7 +94,7 @@ class EtcdKeyring(KeyKeeper):
         where = f"keyring {name!r} in etcd"
         keys = first_keys(scope, longest_life, wall_clock).check(where)
         # Above those of one that was there before: servers that know it take this one.
-        sealed = _Seal(Path(sealing_key), name).close(int(wall_clock()), keys)
+        sealed = Seal(Path(sealing_key), name).close(int(wall_clock()), keys)
         gateway = Gateway(etcd, name)
         try:
             if not gateway.replace(0, sealed):
@@ -257,51 +244,3 @@ class EtcdKeyring(KeyKeeper):
 
     def __repr__(self) -> str:
         return f"EtcdKeyring({self.name!r})"
-
-
-def create_sealing_key(path: str | os.PathLike[str]) -> None:
-    """Make the file that `EtcdKeyring` wants as `sealing_key`; copy it to each host of the fleet, as one would a
-    keytab. Raises KeyringError if anything exists there."""
-    octets = SEALING_KEY + secrets.token_hex(KEY_LENGTH).encode() + b"\n"
-    write_private(Path(path), octets, "sealing key", overwrite=False)
-
-
-class _Seal:
-    """Opens and closes what lies in etcd."""
-
-    def __init__(self, path: Path, name: str) -> None:
-        self._where: Final = f"keyring {name!r} in etcd"
-        self._cipher: Final = AESGCM(_read_sealing_key(path))
-        self._associated: Final = MAGIC + name.encode()
-
-    def close(self, serial: int, keys: KeySet) -> bytes:
-        nonce = secrets.token_bytes(NONCE_LENGTH)
-        document = keys.document()
-        if len(document) > MAX_DOCUMENT:
-            raise KeyringError(f"{self._where} would be larger than {MAX_DOCUMENT} octets")
-        return MAGIC + nonce + self._cipher.encrypt(nonce, serial.to_bytes(8) + document, self._associated)
-
-    def open(self, octets: bytes) -> tuple[int, KeySet]:
-        """Serial and keys. Raises KeyringError."""
-        if not octets.startswith(MAGIC) or not len(MAGIC) + NONCE_LENGTH < len(octets) <= MAX_SEALED:
-            raise KeyringError(f"{self._where}: that is no sealed keyring")
-        rest = octets[len(MAGIC) :]
-        try:
-            plain = self._cipher.decrypt(rest[:NONCE_LENGTH], rest[NONCE_LENGTH:], self._associated)
-        except InvalidTag:
-            raise KeyringError(
-                f"{self._where} does not open: it was sealed under another key, for another name, or is damaged"
-            ) from None
-        return int.from_bytes(plain[:8]), parse_document(plain[8:], self._where)
-
-
-def _read_sealing_key(path: Path) -> bytes:
-    octets = read_private(path, "sealing key", 1024, missing="make it with rpcgss keys seal-key, or copy the fleet's")
-    head, _, rest = octets.partition(b"\n")
-    try:
-        key = bytes.fromhex(rest.decode("ascii").strip())
-    except ValueError:
-        key = b""
-    if head + b"\n" != SEALING_KEY or len(key) != KEY_LENGTH:
-        raise KeyringError(f"{path} is no sealing key")
-    return key

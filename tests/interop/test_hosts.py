@@ -17,8 +17,8 @@ from examples.etcd import Member, running
 from examples.nfs.connect import Access, connected
 from examples.nfs.url import NfsUrl
 from examples.realm import HOST, Realm
-from rpcgss.reauth.etcd import create_sealing_key
 from rpcgss.reauth.place import create_keyring
+from rpcgss.reauth.sealing import create_sealing_key
 from tests.interop.hosts import OUTSIDE, PORT, SERVICE, two_hosts
 from tests.nfs.copies import At, copy_all, digests, scattered
 

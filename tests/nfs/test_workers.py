@@ -43,7 +43,7 @@ from examples.realm import HOST, Realm
 from rpcgss.gss.client import GssFlavor
 from rpcgss.gss.provider import Credentials
 from rpcgss.reauth.client import TicketClient
-from rpcgss.reauth.etcd import create_sealing_key
+from rpcgss.reauth.sealing import create_sealing_key
 from rpcgss.reauth.tickets import MemoryTicketStore
 from rpcgss.rpc import AuthSys, Client, open_client
 from rpcgss.rpc.messages import CallHeader, encode_auth, encode_call_header

@@ -14,9 +14,10 @@ import trustme
 
 from examples.etcd import Member, running
 from rpcgss.reauth.errors import KeyringError
-from rpcgss.reauth.etcd import MAGIC, Etcd, EtcdKeyring, create_sealing_key
+from rpcgss.reauth.etcd import Etcd, EtcdKeyring
 from rpcgss.reauth.etcd_gateway import Stored
 from rpcgss.reauth.keyset import KeySet
+from rpcgss.reauth.sealing import MAGIC, create_sealing_key
 
 NAME = "fleet/nfs"
 PATIENCE = 20.0
