@@ -26,7 +26,7 @@ from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import ClientCounters
 from rpcgss.rpc.messages import CallHeader
 from rpcgss.rpc.observe import OK, Audience, End, ObservedCall, Observer, Source, outcome_of
-from rpcgss.rpc.pending import PendingCalls
+from rpcgss.rpc.pending import OutOfTime, PendingCalls, in_time
 from rpcgss.rpc.retransmission import Retransmission, Timers
 from transport import TlsSession
 from xdr import Buffer
@@ -90,6 +90,7 @@ async def open_client(
     async def keep_connected() -> None:
         with connection:
             async with trio.open_nursery() as lanes:
+                lanes.start_soon(client._calls.alarm.run)
                 for lane in client._lanes:
                     lanes.start_soon(lane.connector.run)
 
@@ -244,12 +245,13 @@ class Client:
         lane: _Lane | None = None
         conversation: Conversation | None = None
         began = trio.current_time()
-        with trio.move_on_after(seconds) as limit:
+        until = began + seconds
+        try:
             # An uncontended trio.Semaphore.acquire would give way to other tasks for nothing.
             try:
                 self._places.acquire_nowait()
             except trio.WouldBlock:
-                await self._places.acquire()
+                await in_time(until, self._places.acquire())
             lane = self._lane(user)
             lane.calls += 1
             flavor = user or lane.flavor
@@ -260,6 +262,7 @@ class Client:
                         CallHeader(pending.xid, procedure.program, procedure.version, procedure.number),
                         arguments,
                         pending,
+                        until=until,
                         repeatable=self._repeatable if _numbers(procedure) in self._non_idempotent else math.inf,
                         flavor=flavor,
                         connector=lane.connector,
@@ -270,17 +273,19 @@ class Client:
             finally:
                 lane.calls -= 1
                 self._places.release()
-            try:
-                return procedure.result.decode(results)
-            except xdr.DecodeError as error:
-                raise BadReply(f"{procedure.name}: the results are not {procedure.result.name}: {error}") from error
-        assert limit.cancelled_caught
-        connector = self._connector if lane is None else lane.connector
-        excuse = connector.trouble if connector.link is None else connector.link.complaint
-        text = f"no reply within {seconds:g} s{f': {excuse}' if excuse else ''}"
-        if connector.link is not None and conversation is not None:
-            connector.link.doubt(began)
-        raise conversation.timed_out(text) if conversation else CallTimedOut(f"{procedure.name}: {text}")
+        except OutOfTime:
+            connector = self._connector if lane is None else lane.connector
+            excuse = connector.trouble if connector.link is None else connector.link.complaint
+            text = f"no reply within {seconds:g} s{f': {excuse}' if excuse else ''}"
+            if connector.link is not None and conversation is not None:
+                connector.link.doubt(began)
+            raise (
+                conversation.timed_out(text) if conversation else CallTimedOut(f"{procedure.name}: {text}")
+            ) from None
+        try:
+            return procedure.result.decode(results)
+        except xdr.DecodeError as error:
+            raise BadReply(f"{procedure.name}: the results are not {procedure.result.name}: {error}") from error
 
     def _lane(self, user: ClientFlavor | None) -> "_Lane":
         if user is not None:
