@@ -35,6 +35,8 @@ from xdr import Buffer
 class GssapiProvider(Provider):
     """Initiators' contexts from the GSS library's credentials; krb5 unless the demands name another mechanism."""
 
+    __slots__ = ()
+
     def initiate(self, demands: Demands) -> SecurityContext:
         try:
             return _GssapiInitiator(demands)
