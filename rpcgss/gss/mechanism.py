@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from sys import intern
 from typing import Final
 
 from gssapi import raw
@@ -144,7 +145,7 @@ class _GssapiContext(SecurityContext):
         if facts.mech is None or facts.flags is None or facts.initiator_name is None or facts.target_name is None:
             raise GssError(GSS_S_FAILURE, 0, "the mechanism does not tell who the two ends are")
         self._flags = GssFlag(int(facts.flags) & int(_KNOWN_FLAGS))
-        self._mechanism = facts.mech.dotted_form
+        self._mechanism = intern(facts.mech.dotted_form)
         self._initiator = mechanism_name(facts.initiator_name, facts.mech)
         self._acceptor = mechanism_name(facts.target_name, facts.mech)
         self._complete = True
@@ -217,8 +218,11 @@ class _GssapiAcceptorContext(_GssapiContext):
         return gss_call(raw.accept_sec_context, token, credentials or self._credentials[0][1], self._protection.present)
 
     def _require_accepted_name(self) -> None:
-        if all(name.exported != self._acceptor.exported for name, _ in self._credentials):
-            raise GssError(GSS_S_BAD_NAME, 0, f"{self._acceptor.display!r} is not a service of this server")
+        for name, _ in self._credentials:
+            if name.exported == self._acceptor.exported:
+                self._acceptor = name  # one object for all contexts
+                return
+        raise GssError(GSS_S_BAD_NAME, 0, f"{self._acceptor.display!r} is not a service of this server")
 
 
 class _GssapiProtection(MessageProtection):
