@@ -322,8 +322,8 @@ MUTATIONS = (
         "wrapped-in-the-clear",
         "gss.mechanism",
         (
-            "_wrap, self._owner.context, bytes(message), True)\n        if not result.encrypted:",
-            "_wrap, self._owner.context, bytes(message), False)\n        if False:",
+            "_wrap, self.context, bytes(message), True)\n        if not result.encrypted:",
+            "_wrap, self.context, bytes(message), False)\n        if False:",
         ),
     ),
     _one(

@@ -70,6 +70,18 @@ class GssFlavor(ClientFlavor):
     Used by one client at a time. `counters` and `events` may be read and changed at any time.
     """
 
+    __slots__ = (
+        "_establishing",
+        "_extension",
+        "_given_extension",
+        "_link",
+        "_program",
+        "_succession",
+        "_worker",
+        "demands",
+        "security",
+    )
+
     def __init__(
         self,
         target: str,

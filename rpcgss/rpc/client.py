@@ -11,7 +11,7 @@ import itertools
 import math
 import random
 from collections.abc import AsyncIterator, Collection, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -213,8 +213,7 @@ class Client:
             seen.seconds = trio.current_time() - seen.began
             observer.call_ended(seen)
 
-    @asynccontextmanager
-    async def as_user(self, flavor: ClientFlavor) -> AsyncIterator["User"]:
+    def as_user(self, flavor: ClientFlavor) -> AbstractAsyncContextManager["User"]:
         """Somebody else who calls over this client's connection, with credentials and contexts of his own, for as long
         as the block. Any number of users may call at once; none can take the connection from the others.
 
@@ -222,17 +221,7 @@ class Client:
         calls under way may have been executed. Raises `ValueError` of a flavor that is in use here already: whoever
         was done first would close it for the other.
         """
-        if flavor is self.flavor or flavor in self._users:
-            raise ValueError(f"{flavor!r} is in use by this client: make one for each user")
-        self._attach(flavor)
-        lane = self._users[flavor] = min(self._lanes, key=_users_of)
-        lane.users += 1
-        try:
-            yield User(self, flavor)
-        finally:
-            del self._users[flavor]
-            lane.users -= 1
-            await self._close_flavor(flavor, lane)
+        return _AsUser(self, flavor)
 
     async def _complete(
         self,
@@ -292,6 +281,18 @@ class Client:
             return self._users.get(user, self._lanes[0])
         return self._lanes[0] if len(self._lanes) == 1 else min(self._lanes, key=_calls_of)
 
+    def _admit(self, flavor: ClientFlavor) -> None:
+        if flavor is self.flavor or flavor in self._users:
+            raise ValueError(f"{flavor!r} is in use by this client: make one for each user")
+        self._attach(flavor)
+        lane = self._users[flavor] = min(self._lanes, key=_users_of)
+        lane.users += 1
+
+    async def _dismiss(self, flavor: ClientFlavor) -> None:
+        lane = self._users.pop(flavor)
+        lane.users -= 1
+        await self._close_flavor(flavor, lane)
+
     async def _close(self) -> None:
         try:
             # At once: each flavor has something to clean up, even where there is no time left to wait for anything.
@@ -338,6 +339,8 @@ _users_of: Final = attrgetter("users")
 class User:
     """One user of a client that has many: see `Client.as_user`. Give `user.call` to generated client classes."""
 
+    __slots__ = ("client", "flavor")
+
     def __init__(self, client: Client, flavor: ClientFlavor) -> None:
         self.client: Final = client
         self.flavor: Final = flavor
@@ -347,6 +350,23 @@ class User:
     ) -> Coroutine[Any, Any, R]:
         """See `Client.call`."""
         return self.client.call(procedure, argument, timeout=timeout, flavor=self.flavor)
+
+
+class _AsUser:
+    """The block of `Client.as_user`. There may be thousands, so it is no generator, which would take 0.6 KiB."""
+
+    __slots__ = ("_client", "_flavor")
+
+    def __init__(self, client: Client, flavor: ClientFlavor) -> None:
+        self._client: Final = client
+        self._flavor: Final = flavor
+
+    async def __aenter__(self) -> User:
+        self._client._admit(self._flavor)
+        return User(self._client, self._flavor)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client._dismiss(self._flavor)
 
 
 def _sighting(procedure: xdr.Procedure[Any, Any], flavor: ClientFlavor) -> ObservedCall:

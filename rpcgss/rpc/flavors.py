@@ -139,6 +139,8 @@ class ClientFlavor(ABC):
     """One user of one client, used on one connection at a time; a client may have several users. `security` says it in
     a word, e.g. "krb5p"."""
 
+    __slots__ = ()
+
     security: str = "other"
 
     def sources(self) -> Iterable[Source]:
