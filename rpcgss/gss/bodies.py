@@ -4,7 +4,7 @@ Every call brings one credential, so it is read and written by one `Struct`; and
 them is copied no more than need be. gss.x says the same in XDR, and tests hold the two against each other.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from struct import Struct
 from struct import error as StructError
@@ -61,16 +61,17 @@ def parse_credential_untrusted(body: Buffer, versions: Collection[int] = (RPCSEC
     return Credential(gss_proc, seq_num, service, bytes(body[_FIXED.size : end]), version)
 
 
-def protect(protection: MessageProtection, service: GssService, seq_num: int, content: Buffer) -> Buffer:
-    """The body that carries `content` (arguments or results). Raises `SecurityError`."""
-    match service:
-        case GssService.NONE:
-            return content
-        case GssService.INTEGRITY:
-            numbered = _WORD.pack(seq_num) + content
-            return _opaques(numbered, protection.mic(numbered))
-        case GssService.PRIVACY:
-            return _opaques(protection.wrap(_WORD.pack(seq_num) + content))
+def protect(
+    protection: MessageProtection, service: GssService, seq_num: int, content: Sequence[Buffer]
+) -> Sequence[Buffer]:
+    """The body that carries `content` (arguments or results), both in pieces. `content` is copied once, to have it in
+    one piece for the mechanism, and what comes of it is not. Raises `SecurityError`."""
+    if service is GssService.NONE:
+        return content
+    numbered = b"".join((_WORD.pack(seq_num), *content))
+    if service is GssService.INTEGRITY:
+        return [*_opaque(numbered), *_opaque(protection.mic(numbered))]
+    return _opaque(protection.wrap(numbered))
 
 
 def unprotect(protection: MessageProtection, service: GssService, seq_num: int, body: Buffer) -> Buffer:
@@ -108,16 +109,13 @@ def word(number: int) -> bytes:
     return _WORD.pack(number)
 
 
-def _opaques(*values: Buffer) -> bytes:
-    """rpc_gss_integ_data or rpc_gss_priv_data."""
-    pieces: list[Buffer] = []
-    for value in values:
-        pieces += (_WORD.pack(len(value)), value, _ZEROS[len(value) & 3])
-    return b"".join(pieces)
+def _opaque(value: Buffer) -> list[Buffer]:
+    """A field of rpc_gss_integ_data or rpc_gss_priv_data."""
+    return [_WORD.pack(len(value)), value, _ZEROS[len(value) & 3]]
 
 
 def _opaques_untrusted(body: Buffer, count: int) -> list[memoryview]:
-    """What `_opaques` made `body` of. Raises `BadBody`."""
+    """The values of so many opaque fields, which are all of `body`. Raises `BadBody`."""
     view = memoryview(body)
     values: list[memoryview] = []
     position = 0

@@ -164,7 +164,7 @@ class GssFlavor(ClientFlavor):
         flavor._succession.counters, flavor._succession.events = self.counters, self.events
         return flavor
 
-    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         """See `ClientFlavor`. Cancelled: its number is free again, a context half made is forgotten."""
         self._require_one_client(link)
         self._program = (header.program, header.version)
@@ -227,18 +227,18 @@ class GssFlavor(ClientFlavor):
             self._link = link
 
     async def _transmission(
-        self, header: CallHeader, arguments: Buffer, context: ClientContext, number: int
+        self, header: CallHeader, arguments: Sequence[Buffer], context: ClientContext, number: int
     ) -> "GssTransmission":
         service = self.demands.service
         said = _CHANNEL_PROT if context.channel else service
         credential = encode_credential(Credential(RPCSEC_GSS_DATA, number, said, context.handle, context.version))
         octets = encode_call_header(header, opaque_auth(RPCSEC_GSS, credential))
         if context.channel:
-            return GssTransmission([octets + _NULL_VERIFIER, arguments], context, number, service, self._worker, None)
-        size = len(octets) if service is GssService.NONE else len(octets) + len(arguments)
+            return GssTransmission([octets + _NULL_VERIFIER, *arguments], context, number, service, self._worker, None)
+        size = len(octets) if service is GssService.NONE else len(octets) + sum(map(len, arguments))
         mic, body = await context.guard.run(
             self._worker, size, sealed, context.protection, service, number, octets, arguments
         )
-        chunks = [octets + encode_auth(opaque_auth(RPCSEC_GSS, mic)), body]
+        chunks = [octets + encode_auth(opaque_auth(RPCSEC_GSS, mic)), *body]
         signed = signed_by_reply(context.version, number, octets)
         return GssTransmission(chunks, context, number, service, self._worker, signed)

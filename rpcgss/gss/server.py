@@ -230,7 +230,7 @@ class GssServerFlavor(ServerFlavor):
             return None
         session = GssSession(context, credential, call.header, self._worker, self.counters)
         try:
-            answer = Answer(await session.verifier(), await session.protect(b""))
+            answer = Answer(await session.verifier(), b"".join(await session.protect(())))
         except SecurityError as error:
             raise AuthRefused(CTXPROBLEM, str(error)) from error
         finally:
@@ -285,7 +285,7 @@ class GssServerFlavor(ServerFlavor):
             else:
                 said = GssService(credential.service) if credential.service in SERVICES else GssService.INTEGRITY
                 results = await self._control.create(call, context, said, connection, arguments)
-            return Answer(await session.verifier(), await session.protect(results))
+            return Answer(await session.verifier(), b"".join(await session.protect((results,))))
         except GarbageArguments as refusal:
             return Answer(await session.verifier(), b"", refusal)
         finally:

@@ -1,5 +1,6 @@
 """One call under a context, at the server: what protects its arguments, its reply's verifier and its results."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -102,12 +103,13 @@ class GssSession(Session):
             raise AuthRefused(CTXPROBLEM, str(error)) from error
         return opaque_auth(RPCSEC_GSS, mic)
 
-    async def protect(self, results: Buffer) -> Buffer:
+    async def protect(self, results: Sequence[Buffer]) -> Sequence[Buffer]:
         """Raises `SecurityError` when it cannot be done: then no reply is sent at all (5.3.3.4.1, 5.3.3.4.4)."""
         if self._service is GssService.NONE:
             return results
         guard, protection = self.context.guard, self.context.protection
-        return await guard.run(self._worker, len(results), protect, protection, self._service, self._seq_num, results)
+        size = sum(map(len, results))
+        return await guard.run(self._worker, size, protect, protection, self._service, self._seq_num, results)
 
     def finished(self) -> None:
         if not self._ended:

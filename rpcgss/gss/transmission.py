@@ -1,5 +1,6 @@
 """One call as a client sends it once, and the reply to it (RFC 2203, 5.3.1, 5.3.2 and 5.3.3.2)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from rpcgss.gss.bodies import protect, unprotect
@@ -17,8 +18,8 @@ from xdr import Buffer
 
 
 def sealed(
-    protection: MessageProtection, service: GssService, number: int, header: bytes, content: Buffer
-) -> tuple[bytes, Buffer]:
+    protection: MessageProtection, service: GssService, number: int, header: bytes, content: Sequence[Buffer]
+) -> tuple[bytes, Sequence[Buffer]]:
     """The MIC of the header, and the body."""
     return protection.mic(header), protect(protection, service, number, content)
 

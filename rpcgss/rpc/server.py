@@ -271,7 +271,7 @@ class Server:
                 if seen is not None:
                     seen.outcome = DROPPED
                 return
-            large = len(reply[-1])  # the rest is headers
+            large = sum(map(len, reply[1:]))  # the first is headers
             if (large > UNASKED_OCTETS or octets) and isinstance(intake, Intake):
                 octets = intake.replied(record, large, octets)
             await channel.send(reply)

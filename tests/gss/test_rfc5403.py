@@ -275,7 +275,7 @@ async def test_a_reply_that_is_not_right_binds_nothing(spoil: Callable[[rgss2_bi
 async def test_a_reply_with_a_verifier_is_not_the_channels() -> None:
     over, client = wire(server(), session()), flavor(2, bind_channel=True)
     await over.call(client)
-    transmission = await client.transmit(HEADER, b"ping", over)
+    transmission = await client.transmit(HEADER, (b"ping",), over)
     reply = await over.send(message(transmission))
     assert isinstance(reply, AcceptedReply)
     reply.verifier = opaque_auth(0, b"x")

@@ -160,7 +160,7 @@ async def test_a_verifier_of_version_1_is_none_of_version_3() -> None:
     one, client = server(), flavor(3)
     over = wire(one)
     await over.call(client)
-    transmission = await client.transmit(HEADER, b"ping", over)
+    transmission = await client.transmit(HEADER, (b"ping",), over)
     reply = await over.send(message(transmission))
     assert isinstance(reply, AcceptedReply)
     (context,) = one.store.contexts()
@@ -174,7 +174,7 @@ async def test_a_reply_is_of_one_call_and_one_handle() -> None:
     """The attack of 2.3: two handles of the same keys, and the same number."""
     over, client = wire(server()), flavor(3, service=GssService.NONE)
     await over.call(client)
-    own = await client.transmit(HEADER, b"ping", over)
+    own = await client.transmit(HEADER, (b"ping",), over)
     reply = await over.send(message(own))
     assert isinstance(reply, AcceptedReply)
     signed = own._signed  # type: ignore[attr-defined]
