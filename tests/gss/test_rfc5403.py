@@ -390,7 +390,7 @@ async def test_what_is_not_verified_changes_nothing(oid: bytes) -> None:
     [
         {"bindings": b"tls-server-end-point:" + bytes(32)},
         {"bindings": END_POINT},
-        {"signed": lambda header: header[:-1] + b"x"},
+        {"signed": lambda header: header[:-1] + bytes([header[-1] ^ 1])},
         {"signed": lambda header: b""},
         {"bend": lambda body: body[:-1]},
         {"bend": lambda body: body + bytes(4)},

@@ -177,14 +177,14 @@ async def test_a_reply_is_of_one_call_and_one_handle() -> None:
     own = await client.transmit(HEADER, (b"ping",), over)
     reply = await over.send(message(own))
     assert isinstance(reply, AcceptedReply)
-    signed = own._signed  # type: ignore[attr-defined]
-    for at in (3, 11, 15, 19, 23, 39, 43, len(signed) - 1):  # xid, version of RPC, program …, handle
-        bent = bytearray(signed)
+    header = own._header  # type: ignore[attr-defined]
+    for at in (3, 11, 15, 19, 23, 39, 43, len(header) - 1):  # xid, version of RPC, program …, handle
+        bent = bytearray(header)
         bent[at] ^= 1
-        own._signed = bytes(bent)  # type: ignore[attr-defined]
+        own._header = bytes(bent)  # type: ignore[attr-defined]
         with pytest.raises(BadVerifier):
             await own.open(reply)
-    own._signed = signed  # type: ignore[attr-defined]
+    own._header = header  # type: ignore[attr-defined]
     assert bytes(await own.open(reply)) == b"gnip"
 
 
