@@ -298,7 +298,7 @@ MUTATIONS = (
     _one(
         "service-of-init",
         "gss.session",
-        ("GssService.NONE if self._in_channel else service", "GssService.PRIVACY"),
+        ("_NONE if self._in_channel else service", "GssService.PRIVACY"),
     ),
     _one("numbers-not-incremented", "gss.window", ("self._next += 1", "self._next += 0")),
     _one("numbers-without-end", "gss.window", ("return self._next > self._last", "return False")),
@@ -307,7 +307,7 @@ MUTATIONS = (
     _one(
         "header-mic-not-verified",
         "gss.verification",
-        ("            await self.verify(context, call.header, call.verifier.body)\n", "            pass\n"),
+        ("            now = await self.verify(context, call.header, call.verifier.body, now)\n", "            pass\n"),
     ),
     _one("call-verifier-of-any-flavor", "gss.verification", ("if call.verifier.flavor != RPCSEC_GSS:", "if False:")),
     _one("another-qop-in-mics", "gss.mechanism", ("if qop:", "if False:")),
@@ -315,9 +315,9 @@ MUTATIONS = (
     _one(
         "body-mic-not-verified",
         "gss.bodies",
-        ("            protection.verify_mic(numbered, mic)\n", ""),
+        ("        protection.verify_mic(numbered, mic)\n", ""),
     ),
-    _one("seq-num-inside-not-compared", "gss.bodies", ("if view[:4] != _WORD.pack(seq_num):", "if False:")),
+    _one("seq-num-inside-not-compared", "gss.bodies", ("if numbered[:4] != _WORD.pack(seq_num):", "if False:")),
     _one(
         "wrapped-in-the-clear",
         "gss.mechanism",
@@ -335,7 +335,7 @@ MUTATIONS = (
     _one(
         "any-gss-proc",
         "gss.server",
-        ("            case rpc_gss_proc_t.RPCSEC_GSS_DATA:\n", "            case p if p == 0 or p > 3:\n"),
+        ("if credential.gss_proc == _DATA:", "if not 1 <= credential.gss_proc <= 3:"),
     ),
     _one(
         "any-handle",
@@ -483,7 +483,7 @@ MUTATIONS = (
         (
             "context = await self._verification.verified(call, credential, connection)\n        if context is None:\n"
             "            return None\n        session",
-            "context = self._verification.find(credential, connection)\n        session",
+            "context = self._verification.find(credential, connection, self._clock())\n        session",
         ),
     ),
     _one(
@@ -540,14 +540,17 @@ MUTATIONS = (
         "bindings-again-and-again",
         "gss.server",
         ("if not context.window.fresh(credential.seq_num):", "if False:"),
-        ("            if not self._verification.take(context, credential.seq_num):\n                return None\n", ""),
+        (
+            "            if not self._verification.take(context, credential.seq_num, now):\n"
+            "                return None\n",
+            "",
+        ),
     ),
     _one(
         "binding-mic-not-verified",
         "gss.server",
         (
-            "await self._verification.verify(context, signed_by_bind(call.header, binding.bind_chan_hash),"
-            " binding.mic)",
+            "now = await self._verification.verify(context, signed, binding.mic, now)",
             "pass",
         ),
     ),
@@ -562,7 +565,7 @@ MUTATIONS = (
         "gss.server",
         (
             "        if binding.supported:\n",
-            "        self._take(context, credential.seq_num)\n        if binding.supported:\n",
+            "        self._verification.take(context, credential.seq_num, now)\n        if binding.supported:\n",
         ),
     ),
     _one("numbers-signed-for-strangers", "gss.window", (" and seq_num not in self._given_away", "")),
@@ -586,7 +589,7 @@ MUTATIONS = (
         "any-connection-is-bound", "gss.context", ("return connection in self._channels", "return bool(self._channels)")
     ),
     _one("any-verifier-in-the-channel", "gss.verification", ("if call.verifier != NULL_AUTH:", "if False:")),
-    _one("any-reply-verifier-in-the-channel", "gss.transmission", ("if reply.verifier != NULL_AUTH:", "if False:")),
+    _one("any-reply-verifier-in-the-channel", "gss.transmission", ("if verifier != NULL_AUTH:", "if False:")),
     _one("silent-downgrade", "gss.establishing", ("(least if negotiate_down else version)", "least")),
     _one(
         "downgrade-below-demands",
@@ -598,10 +601,7 @@ MUTATIONS = (
     _one(
         "channel-counts-as-nothing",
         "gss.session",
-        (
-            "return GssService.PRIVACY if credential.service == CHANNEL_PROT",
-            "return GssService.NONE if credential.service == CHANNEL_PROT",
-        ),
+        ("| {CHANNEL_PROT: GssService.PRIVACY}", "| {CHANNEL_PROT: GssService.NONE}"),
     ),
     _one(
         "tickets-of-any-version",

@@ -22,6 +22,9 @@ E = TypeVar("E", bound=IntEnum)
 FAULTS: Final = (XdrError, StructError, TypeError, AttributeError, ValueError, KeyError, OverflowError, RecursionError)
 """What straight-line encoding code may raise when a value does not fit."""
 
+JOINED_UP_TO: Final = 16 * 1024
+"""Up to so many octets, a chunk is cheaper to copy (0.3 µs) than to carry about as a piece of its own."""
+
 DECODE_FAULTS: Final = (StructError, DecodeError, RecursionError)
 """What straight-line decoding code may raise."""
 
@@ -37,6 +40,13 @@ class Codec(ABC, Generic[T]):
         out: list[Buffer] = []
         self.write(value, out)
         return b"".join(out)
+
+    def pieces(self, value: T) -> list[Buffer]:
+        """The octets of ``value``, cut into pieces of which nothing changes any more: large ``bytes`` in it are not
+        copied but pieces of their own, everything else is. Raises ``EncodeError``."""
+        out: list[Buffer] = []
+        self.write(value, out)
+        return gathered(out)
 
     def decode(self, data: Buffer) -> T:
         """The value of exactly ``data``. Raises ``DecodeError``, also if octets are left over."""
@@ -120,6 +130,29 @@ def decode_error(fault: Exception, cursor: Cursor) -> DecodeError:
     return truncated(cursor.data)
 
 
+def gathered(chunks: list[Buffer]) -> list[Buffer]:
+    """``chunks`` as few pieces, none of which anybody can change."""
+    if max(map(len, chunks), default=0) <= JOINED_UP_TO:
+        return [b"".join(chunks)]
+    pieces: list[Buffer] = []
+    begin = 0
+    for index, chunk in enumerate(chunks):
+        if len(chunk) > JOINED_UP_TO:
+            if between := b"".join(chunks[begin:index]):
+                pieces.append(between)
+            pieces.append(_unchanging(chunk))
+            begin = index + 1
+    if rest := b"".join(chunks[begin:]):
+        pieces.append(rest)
+    return pieces
+
+
+def _unchanging(chunk: Buffer) -> Buffer:
+    """``chunk``, or a copy if others may write to it. A view that is read-only may still be of what is not."""
+    owner = chunk.obj if isinstance(chunk, memoryview) else chunk
+    return chunk if type(owner) is bytes else bytes(chunk)
+
+
 def octets(value: Buffer, maximum: int) -> bytes | memoryview:
     """``value`` as something whose ``len`` counts octets; ``EncodeError`` if there are more than ``maximum``."""
     if not isinstance(value, bytes):
@@ -145,6 +178,9 @@ class VoidCodec(Codec[None]):
 
     def encode(self, value: None) -> bytes:
         return b"" if value is None else super().encode(value)  # type: ignore[redundant-expr]
+
+    def pieces(self, value: None) -> list[Buffer]:
+        return [] if value is None else super().pieces(value)  # type: ignore[redundant-expr]
 
     def decode(self, data: Buffer) -> None:
         if len(data):

@@ -144,7 +144,8 @@ class Controls:
 
         def seal(header: bytes) -> tuple[opaque_auth, Buffer]:
             protection = context.protection
-            return opaque_auth(RPCSEC_GSS, protection.mic(header)), protect(protection, service, number, b"")
+            body = b"".join(protect(protection, service, number, ()))
+            return opaque_auth(RPCSEC_GSS, protection.mic(header)), body
 
         try:
             if not context.guard.taken:
@@ -200,7 +201,8 @@ class Controls:
 
         def seal(header: bytes) -> tuple[opaque_auth, Buffer]:
             mic = context.protection.mic(header)
-            return opaque_auth(RPCSEC_GSS, mic), protect(context.protection, service, number, arguments(header))
+            body = protect(context.protection, service, number, (arguments(header),))
+            return opaque_auth(RPCSEC_GSS, mic), b"".join(body)
 
         def opened(header: bytes, reply: AcceptedReply) -> Buffer:
             context.protection.verify_mic(signed_by_reply(context.version, number, header), reply.verifier.body)

@@ -12,7 +12,7 @@ from typing import Final
 import trio
 
 from rpcgss.gss.assertions import Assertion, Listed
-from rpcgss.gss.bodies import Credential, encode_credential, signed_by_reply
+from rpcgss.gss.bodies import Credential, encode_header
 from rpcgss.gss.client_context import ClientContext
 from rpcgss.gss.client_events import ClientEvent, GssClientCounters
 from rpcgss.gss.context import RPCSEC_GSS
@@ -27,7 +27,7 @@ from rpcgss.gss.succession import REFRESH, Succession
 from rpcgss.gss.transmission import GssTransmission, sealed
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused
 from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
-from rpcgss.rpc.messages import NULL_AUTH, CallHeader, encode_auth, encode_call_header
+from rpcgss.rpc.messages import MAX_AUTH_OCTETS, NULL_AUTH, CallHeader, encode_auth
 from rpcgss.rpc.observe import Listeners, Source
 from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
 from rpcgss.rpc.work import ThreadWorker, Worker
@@ -39,7 +39,9 @@ PATIENCE: Final = 30.0
 FAREWELL: Final = 2.0
 """Seconds that closing may spend on DESTROY."""
 
-_CHANNEL_PROT: Final = rpc_gss_service_t.rpc_gss_svc_channel_prot
+_CHANNEL_PROT: Final = int(rpc_gss_service_t.rpc_gss_svc_channel_prot)
+_DATA: Final = int(RPCSEC_GSS_DATA)
+_NONE: Final = GssService.NONE
 _NULL_VERIFIER: Final = encode_auth(NULL_AUTH)
 
 
@@ -74,8 +76,8 @@ class GssFlavor(ClientFlavor):
         "_establishing",
         "_extension",
         "_given_extension",
+        "_last_call",
         "_link",
-        "_program",
         "_succession",
         "_worker",
         "demands",
@@ -124,7 +126,7 @@ class GssFlavor(ClientFlavor):
         )
         self._succession: Final = Succession(self, self._establishing)
         self._link: Link | None = None  # the latest that was seen
-        self._program = (0, 0)
+        self._last_call = CallHeader(0, 0, 0, 0)
 
     @property
     def counters(self) -> GssClientCounters:
@@ -176,18 +178,21 @@ class GssFlavor(ClientFlavor):
         flavor._succession.counters, flavor._succession.events = self.counters, self.events
         return flavor
 
-    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         """See `ClientFlavor`. Cancelled: its number is free again, a context half made is forgotten."""
-        self._require_one_client(link)
-        self._program = (header.program, header.version)
+        if link is not self._link:
+            self._require_one_client(link)
+        self._last_call = header
         succession = self._succession
+        serial = link.serial
         while True:
-            context = await succession.usable_context(header, link)
-            number = await context.take_number(link.serial)
+            context = succession.ready_context(serial) or await succession.usable_context(header, link)
+            number = context.take_number_now(serial) or await context.take_number(serial)
             if number is None:
                 succession.replace(context)
                 continue
-            succession.carrier = max(succession.carrier, link.serial)
+            if serial > succession.carrier:
+                succession.carrier = serial
             try:
                 return await self._transmission(header, arguments, context, number)
             except SecurityError as error:
@@ -197,6 +202,13 @@ class GssFlavor(ClientFlavor):
             except BaseException:
                 context.answered(number)
                 raise
+
+    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
+        """See `ClientFlavor`."""
+        context = self._succession.ready_context(link.serial)
+        if context is None or not context.has_number(link.serial):
+            return False
+        return context.guard.lets_in(sum(map(len, arguments)) + MAX_AUTH_OCTETS)
 
     async def refused(self, transmission: Transmission, refusal: AuthRefused, link: Link) -> bool:
         """See `ClientFlavor`. How often a call is sent again is for the client to bound."""
@@ -219,7 +231,7 @@ class GssFlavor(ClientFlavor):
         now = trio.current_time()
         try:
             if link is not None:
-                controls = self._establishing.controls(*self._program, link)
+                controls = self._establishing.controls(self._last_call.program, self._last_call.version, link)
                 with trio.move_on_after(FAREWELL):
                     for context in contexts:
                         if not context.expired(now):
@@ -239,18 +251,18 @@ class GssFlavor(ClientFlavor):
             self._link = link
 
     async def _transmission(
-        self, header: CallHeader, arguments: Buffer, context: ClientContext, number: int
+        self, header: CallHeader, arguments: Sequence[Buffer], context: ClientContext, number: int
     ) -> "GssTransmission":
         service = self.demands.service
         said = _CHANNEL_PROT if context.channel else service
-        credential = encode_credential(Credential(RPCSEC_GSS_DATA, number, said, context.handle, context.version))
-        octets = encode_call_header(header, opaque_auth(RPCSEC_GSS, credential))
+        octets = encode_header(header, Credential(_DATA, number, said, context.handle, context.version))
         if context.channel:
-            return GssTransmission([octets + _NULL_VERIFIER, arguments], context, number, service, self._worker, None)
-        size = len(octets) if service is GssService.NONE else len(octets) + len(arguments)
-        mic, body = await context.guard.run(
-            self._worker, size, sealed, context.protection, service, number, octets, arguments
-        )
-        chunks = [octets + encode_auth(opaque_auth(RPCSEC_GSS, mic)), body]
-        signed = signed_by_reply(context.version, number, octets)
-        return GssTransmission(chunks, context, number, service, self._worker, signed)
+            return GssTransmission([octets + _NULL_VERIFIER, *arguments], context, number, service, self._worker, None)
+        size = len(octets) if service is _NONE else len(octets) + sum(map(len, arguments))
+        guard, protection = context.guard, context.protection
+        if guard.lets_in(size):
+            mic, body = sealed(protection, service, number, octets, arguments)
+        else:
+            mic, body = await guard.run(self._worker, size, sealed, protection, service, number, octets, arguments)
+        chunks = [octets + encode_auth(opaque_auth(RPCSEC_GSS, mic)), *body]
+        return GssTransmission(chunks, context, number, service, self._worker, octets)

@@ -86,6 +86,16 @@ class ClientContext:
         self._serial = 0
         self._lot: trio.lowlevel.ParkingLot | None = None  # made when somebody has to wait
 
+    def has_number(self, serial: int) -> bool:
+        """Whether `take_number_now` would give one."""
+        return serial == self._serial and not self._lot and not self.spent and self.window.open
+
+    def take_number_now(self, serial: int) -> int | None:
+        """`take_number` if that need not wait, nor see to anything; None: it must."""
+        if serial != self._serial or self._lot or self.spent:
+            return None
+        return self.window.take(serial)
+
     async def take_number(self, serial: int) -> int | None:
         """Wait for room in the window, take the next number for a call on connection `serial`.
 

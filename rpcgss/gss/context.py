@@ -171,7 +171,7 @@ class Context:
         self.calls = 0  # admitted and not yet ended
         self.user: object | None = None
         self.mapped = False
-        self._identities: dict[tuple[GssService, bool], GssIdentity] = {}
+        self._identities: dict[int, GssIdentity] = {}  # by service; of calls in the channel, whose service is one: 0
         self._channels: tuple[int, ...] = ()  # an empty deque would take as much memory as half of all else
 
     def expired(self, now: float) -> bool:
@@ -189,9 +189,10 @@ class Context:
 
     def identity(self, service: GssService, *, channel_bound: bool = False) -> GssIdentity:
         """Who is calling, for a call protected by `service`, or by the channel."""
-        known = self._identities.get((service, channel_bound))
+        key = 0 if channel_bound else int(service)
+        known = self._identities.get(key)
         if known is None:
-            known = self._identities[service, channel_bound] = replace(
+            known = self._identities[key] = replace(
                 self.unmapped_identity(), service=service, user=self.user, channel_bound=channel_bound
             )
         return known

@@ -33,6 +33,11 @@ class Guard:
         """Whether a thread is inside, and others would have to wait."""
         return self._visitor is not None
 
+    def lets_in(self, size: int) -> bool:
+        """Whether who comes with `size` octets need neither wait nor go to a thread: then it may do without `run`, as
+        nearly all do, whose coroutine and arguments cost 0.6 µs."""
+        return self._visitor is None and size <= self.protection.inline_limit
+
     async def run(
         self, worker: Worker, size: int, function: Callable[[*ArgumentsT], ResultT], *arguments: *ArgumentsT
     ) -> ResultT:

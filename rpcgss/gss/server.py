@@ -156,9 +156,9 @@ class GssServerFlavor(ServerFlavor):
         """See `ServerFlavor`. Cancelled: a number that the window has taken stays taken, a context that is in the store
         stays there."""
         credential = parse_credential_untrusted(call.credential.body, self._versions)
+        if credential.gss_proc == _DATA:
+            return await self._admit(call, credential, connection)
         match credential.gss_proc:
-            case rpc_gss_proc_t.RPCSEC_GSS_DATA:
-                return await self._admit(call, credential, connection)
             case rpc_gss_proc_t.RPCSEC_GSS_INIT:
                 return await self._create(self._creation.begin, call, credential, connection)
             case rpc_gss_proc_t.RPCSEC_GSS_CONTINUE_INIT:
@@ -194,7 +194,7 @@ class GssServerFlavor(ServerFlavor):
         context = await self._verification.verified(call, credential, connection)
         if context is None:
             return None
-        if self.store.drop_is_due(context, self._clock()):
+        if self.store.drop_policy is not None and self.store.drop_is_due(context, self._clock()):
             raise AuthRefused(CREDPROBLEM, "lost on purpose")
         service = service_of(credential)
         if service not in self._services:
@@ -230,7 +230,7 @@ class GssServerFlavor(ServerFlavor):
             return None
         session = GssSession(context, credential, call.header, self._worker, self.counters)
         try:
-            answer = Answer(await session.verifier(), await session.protect(b""))
+            answer = Answer(await session.verifier(), b"".join(await session.protect(())))
         except SecurityError as error:
             raise AuthRefused(CTXPROBLEM, str(error)) from error
         finally:
@@ -249,14 +249,16 @@ class GssServerFlavor(ServerFlavor):
             raise AuthRefused(auth_stat.AUTH_BADCRED, f"BIND_CHANNEL with service {credential.service}")
         if call.body:
             raise GarbageArguments("BIND_CHANNEL with arguments")
-        context = self._verification.find(credential, connection)
+        now = self._clock()
+        context = self._verification.find(credential, connection, now)
         binding = weigh_binding(call.verifier, connection.tls)
         if not context.window.fresh(credential.seq_num):
             self.counters.replayed += 1
             return None
         if binding.supported:
-            await self._verification.verify(context, signed_by_bind(call.header, binding.bind_chan_hash), binding.mic)
-            if not self._verification.take(context, credential.seq_num):
+            signed = signed_by_bind(call.header, binding.bind_chan_hash)
+            now = await self._verification.verify(context, signed, binding.mic, now)
+            if not self._verification.take(context, credential.seq_num, now):
                 return None
             context.bind(connection.serial)
         elif credential.seq_num == self._seq_window or not context.window.give_away(credential.seq_num):
@@ -285,7 +287,7 @@ class GssServerFlavor(ServerFlavor):
             else:
                 said = GssService(credential.service) if credential.service in SERVICES else GssService.INTEGRITY
                 results = await self._control.create(call, context, said, connection, arguments)
-            return Answer(await session.verifier(), await session.protect(results))
+            return Answer(await session.verifier(), b"".join(await session.protect((results,))))
         except GarbageArguments as refusal:
             return Answer(await session.verifier(), b"", refusal)
         finally:
@@ -297,4 +299,5 @@ def _require_procedure_0(call: ReceivedCall) -> None:
         raise AuthRefused(auth_stat.AUTH_BADCRED, "a control message for another procedure than 0")
 
 
+_DATA: Final = int(rpc_gss_proc_t.RPCSEC_GSS_DATA)
 _VERSIONS: Final = frozenset((RPCSEC_GSS_VERS_1, RPCSEC_GSS_VERS_2, RPCSEC_GSS_VERS_3))

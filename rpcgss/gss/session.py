@@ -1,5 +1,6 @@
 """One call under a context, at the server: what protects its arguments, its reply's verifier and its results."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,10 @@ from xdr import Buffer
 
 CREDPROBLEM: Final = auth_stat.RPCSEC_GSS_CREDPROBLEM
 CTXPROBLEM: Final = auth_stat.RPCSEC_GSS_CTXPROBLEM
-CHANNEL_PROT: Final = rpc_gss_service_t.rpc_gss_svc_channel_prot
+CHANNEL_PROT: Final = int(rpc_gss_service_t.rpc_gss_svc_channel_prot)
+_NONE: Final = GssService.NONE
+# TLS 1.3 encrypts, so the channel is as good as PRIVACY (RFC 5403, 7).
+_SERVICES: Final = {int(service): service for service in GssService} | {CHANNEL_PROT: GssService.PRIVACY}
 
 
 @dataclass(slots=True)
@@ -68,7 +72,7 @@ class GssSession(Session):
     ) -> None:
         service = service_of(credential)
         self._in_channel: Final = credential.service == CHANNEL_PROT
-        self._service: Final = GssService.NONE if self._in_channel else service
+        self._service: Final = _NONE if self._in_channel else service
         self.identity = context.identity(service, channel_bound=self._in_channel)
         self.context: Final = context
         self._header: Final = header
@@ -80,10 +84,12 @@ class GssSession(Session):
         context.calls += 1
 
     async def unprotect(self, body: memoryview) -> Buffer:
-        if self._service is GssService.NONE:
+        if self._service is _NONE:
             return body
         guard, protection = self.context.guard, self.context.protection
         try:
+            if guard.lets_in(len(body)):
+                return unprotect(protection, self._service, self._seq_num, body)
             return await guard.run(self._worker, len(body), unprotect, protection, self._service, self._seq_num, body)
         except SecurityError as error:
             self._counters.bad_body += 1
@@ -97,17 +103,23 @@ class GssSession(Session):
         guard, protection = self.context.guard, self.context.protection
         signed = signed_by_reply(self.context.version, self._seq_num, self._header)
         try:
-            mic = await guard.run(self._worker, len(signed), protection.mic, signed)
+            if guard.lets_in(len(signed)):
+                mic = protection.mic(signed)
+            else:
+                mic = await guard.run(self._worker, len(signed), protection.mic, signed)
         except SecurityError as error:
             raise AuthRefused(CTXPROBLEM, str(error)) from error
         return opaque_auth(RPCSEC_GSS, mic)
 
-    async def protect(self, results: Buffer) -> Buffer:
+    async def protect(self, results: Sequence[Buffer]) -> Sequence[Buffer]:
         """Raises `SecurityError` when it cannot be done: then no reply is sent at all (5.3.3.4.1, 5.3.3.4.4)."""
-        if self._service is GssService.NONE:
+        if self._service is _NONE:
             return results
         guard, protection = self.context.guard, self.context.protection
-        return await guard.run(self._worker, len(results), protect, protection, self._service, self._seq_num, results)
+        size = sum(map(len, results))
+        if guard.lets_in(size):
+            return protect(protection, self._service, self._seq_num, results)
+        return await guard.run(self._worker, size, protect, protection, self._service, self._seq_num, results)
 
     def finished(self) -> None:
         if not self._ended:
@@ -118,5 +130,5 @@ class GssSession(Session):
 
 
 def service_of(credential: Credential) -> GssService:
-    """What a call is protected by. TLS 1.3 encrypts, so the channel is as good as PRIVACY (RFC 5403, 7)."""
-    return GssService.PRIVACY if credential.service == CHANNEL_PROT else GssService(credential.service)
+    """What a call is protected by, whose service is one of those that there are."""
+    return _SERVICES[credential.service]

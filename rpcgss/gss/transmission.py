@@ -1,8 +1,9 @@
 """One call as a client sends it once, and the reply to it (RFC 2203, 5.3.1, 5.3.2 and 5.3.3.2)."""
 
+from collections.abc import Sequence
 from typing import Final
 
-from rpcgss.gss.bodies import protect, unprotect
+from rpcgss.gss.bodies import protect, signed_by_reply, unprotect
 from rpcgss.gss.client_context import ClientContext
 from rpcgss.gss.context import RPCSEC_GSS
 from rpcgss.gss.errors import SecurityError
@@ -17,8 +18,8 @@ from xdr import Buffer
 
 
 def sealed(
-    protection: MessageProtection, service: GssService, number: int, header: bytes, content: Buffer
-) -> tuple[bytes, Buffer]:
+    protection: MessageProtection, service: GssService, number: int, header: bytes, content: Sequence[Buffer]
+) -> tuple[bytes, Sequence[Buffer]]:
     """The MIC of the header, and the body."""
     return protection.mic(header), protect(protection, service, number, content)
 
@@ -26,10 +27,11 @@ def sealed(
 class GssTransmission(Transmission):
     """A call as it was sent once, under one number. `open` works after `finished` too, for replies that come late.
 
-    `signed` is what the reply's verifier has to cover; None: the channel protects both, and verifiers are null.
+    `header` is what was sent of it, xid through credential; None: the channel protects call and reply, and verifiers
+    are null.
     """
 
-    __slots__ = ("_service", "_signed", "_worker", "context", "number")
+    __slots__ = ("_header", "_service", "_worker", "context", "number")
 
     def __init__(
         self,
@@ -38,44 +40,54 @@ class GssTransmission(Transmission):
         number: int,
         service: GssService,
         worker: Worker,
-        signed: bytes | None,
+        header: bytes | None,
     ) -> None:
         self.chunks = chunks
         self.context: Final = context
         self.number: Final = number
-        self._service: Final = service if signed is not None else GssService.NONE
-        self._signed: Final = signed
+        self._service: Final = service if header is not None else _NONE
+        self._header: Final = header
         self._worker: Final = worker
 
     async def open(self, reply: AcceptedReply) -> Buffer:
-        success = reply.stat is accept_stat.SUCCESS
-        if self._signed is None:
-            if reply.verifier != NULL_AUTH:
+        success = reply.stat is _SUCCESS
+        verifier = reply.verifier
+        if self._header is None:
+            if verifier != NULL_AUTH:
                 raise BadVerifier("a verifier where the channel protects")
-        elif reply.verifier.flavor == RPCSEC_GSS:
-            await self._verify(reply, self._signed)
-        elif success or reply.verifier.flavor != auth_flavor.AUTH_NONE:
-            raise BadVerifier(f"a verifier of flavor {reply.verifier.flavor}")
-        return await self._results(reply.body) if success else b""
+        elif verifier.flavor == RPCSEC_GSS:
+            await self._verify(verifier.body, self._header)
+        elif success or verifier.flavor != auth_flavor.AUTH_NONE:
+            raise BadVerifier(f"a verifier of flavor {verifier.flavor}")
+        if not success:
+            return b""
+        return reply.body if self._service is _NONE else await self._results(reply.body)
 
     def finished(self) -> None:
         self.context.answered(self.number)
 
-    async def _verify(self, reply: AcceptedReply, signed: bytes) -> None:
+    async def _verify(self, mic: bytes, header: bytes) -> None:
         context = self.context
-        verify = context.protection.verify_mic
+        guard, verify = context.guard, context.protection.verify_mic
+        signed = signed_by_reply(context.version, self.number, header)
         try:
-            await context.guard.run(self._worker, len(signed), verify, signed, reply.verifier.body)
+            if guard.lets_in(len(signed)):
+                verify(signed, mic)
+            else:
+                await guard.run(self._worker, len(signed), verify, signed, mic)
         except SecurityError as error:
             raise BadVerifier("the verifier is not this call's") from error
 
     async def _results(self, body: Buffer) -> Buffer:
-        if self._service is GssService.NONE:
-            return body
         context = self.context
+        guard, protection = context.guard, context.protection
         try:
-            return await context.guard.run(
-                self._worker, len(body), unprotect, context.protection, self._service, self.number, body
-            )
+            if guard.lets_in(len(body)):
+                return unprotect(protection, self._service, self.number, body)
+            return await guard.run(self._worker, len(body), unprotect, protection, self._service, self.number, body)
         except SecurityError as error:
             raise BadReply(f"the results are not what the server protected: {error}") from error
+
+
+_NONE: Final = GssService.NONE
+_SUCCESS: Final = accept_stat.SUCCESS

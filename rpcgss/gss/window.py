@@ -35,9 +35,9 @@ class ReceiveWindow:
 
     def accept(self, seq_num: int) -> bool:
         """Remember `seq_num`, moving the window if it is ahead. False: it was not fresh, and nothing changed."""
-        if not self.fresh(seq_num):
-            return False
         ahead = seq_num - self.highest
+        if (ahead <= 0 or self._given_away) and not self.fresh(seq_num):
+            return False  # what is ahead of all is fresh
         if ahead <= 0:
             self.seen |= 1 << -ahead
         else:
@@ -90,9 +90,7 @@ class SendWindow:
 
     def take(self, connection: int = 0) -> int | None:
         """The next number, in flight on `connection` from now on; None: the window is closed, or no number is left."""
-        if not self.open:
-            return None
-        return self._issue(connection)
+        return self._issue(connection) if self._has_room() and not self.exhausted else None
 
     def take_last(self) -> int:
         """A number for DESTROY, whatever is unanswered or exhausted: nothing is sent after it."""
@@ -112,8 +110,9 @@ class SendWindow:
             del self._unanswered[seq_num]
 
     def _has_room(self) -> bool:
-        oldest = next(iter(self._unanswered), self._next)
-        return self._next - oldest < self.size
+        for oldest in self._unanswered:
+            return self._next - oldest < self.size
+        return True
 
     def _issue(self, connection: int) -> int:
         seq_num = self._next

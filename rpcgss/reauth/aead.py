@@ -32,6 +32,11 @@ _RESERVE: Final = 64
 """One part in so many of them is kept for what is under way when `exhausted` becomes true: a call that has run must
 not be refused for want of a reply."""
 
+_NEARLY_ALL: Final = MAX_OCTETS - MAX_OCTETS // _RESERVE
+
+_JOINED_UP_TO: Final = 4096
+"""Octets up to which it is cheaper to copy a message behind its counter than to have it encrypted there."""
+
 CIPHERS_KEPT: Final = 1024
 """Contexts of a process that have ciphers at once. The library's objects take 5 KiB for a context, its keys some
 hundred octets; they are made in 2 µs, so that a context which was not used of late can do without."""
@@ -41,8 +46,11 @@ MIC_LENGTH: Final = 24
 _COUNTER_LENGTH: Final = 8
 _BLOCK: Final = 16
 _SEND, _RECEIVE = 0, 1
+_NONCE_LENGTH: Final = 12
 _MIC_KIND: Final = bytes(4)
 _WRAP_KIND: Final = bytes((0, 0, 0, 1))
+_WRAP_COUNTERS: Final = 1 << 64
+"""What a counter is added to, to be a nonce of `_WRAP_KIND`."""
 
 
 class Role(IntEnum):
@@ -126,27 +134,35 @@ class AeadProtection(MessageProtection):
     @property
     def exhausted(self) -> bool:
         """True shortly before 2**40 octets in a direction, and in a forked child."""
-        return self._beyond(MAX_OCTETS - MAX_OCTETS // _RESERVE)
+        return self._sent >= _NEARLY_ALL or self._received >= _NEARLY_ALL or self._born != _generation
 
     def mic(self, message: Buffer) -> bytes:
-        counter = self._take_counter(len(message))
-        return counter + _seal(self._cipher(_SEND), _MIC_KIND + counter, b"", message)
+        nonce = (self._take_counter(len(message))).to_bytes(_NONCE_LENGTH)
+        try:
+            return nonce[4:] + self._cipher(_SEND).encrypt(nonce, b"", message)
+        except OverflowError:
+            raise ProtectionUnavailable("the message is too long") from None
 
     def verify_mic(self, message: Buffer, mic: Buffer) -> None:
         if len(mic) != MIC_LENGTH:
             raise BadMic(f"a MIC has {MIC_LENGTH} octets, not {len(mic)}")
-        if self._beyond(MAX_OCTETS):
+        if self._used_up:
             raise BadMic("the context is used up")
-        if _open(self._cipher(_RECEIVE), _MIC_KIND, mic, message) is None:
-            raise BadMic("MIC and message do not belong together")
-        self._count_received(len(message))
+        try:
+            self._cipher(_RECEIVE).decrypt(_MIC_KIND + mic[:_COUNTER_LENGTH], mic[_COUNTER_LENGTH:], message)
+        except (InvalidTag, OverflowError):
+            raise BadMic("MIC and message do not belong together") from None
+        with self._lock:
+            self._received += len(message) + _BLOCK
 
     def wrap(self, message: Buffer) -> bytes | bytearray:
-        counter = self._take_counter(len(message))
-        token = bytearray(_COUNTER_LENGTH + len(message) + _BLOCK)
-        token[:_COUNTER_LENGTH] = counter
+        nonce = (_WRAP_COUNTERS + self._take_counter(len(message))).to_bytes(_NONCE_LENGTH)
         try:
-            self._cipher(_SEND).encrypt_into(_WRAP_KIND + counter, message, None, memoryview(token)[_COUNTER_LENGTH:])
+            if len(message) <= _JOINED_UP_TO:
+                return nonce[4:] + self._cipher(_SEND).encrypt(nonce, message, None)
+            token = bytearray(_COUNTER_LENGTH + len(message) + _BLOCK)
+            token[:_COUNTER_LENGTH] = nonce[4:]
+            self._cipher(_SEND).encrypt_into(nonce, message, None, memoryview(token)[_COUNTER_LENGTH:])
         except OverflowError:
             raise ProtectionUnavailable("the message is too long") from None
         return token
@@ -154,16 +170,20 @@ class AeadProtection(MessageProtection):
     def unwrap(self, token: Buffer) -> bytes:
         if len(token) < _COUNTER_LENGTH + _BLOCK:
             raise BadWrap("too short for a wrap token")
-        if self._beyond(MAX_OCTETS):
+        if self._used_up:
             raise BadWrap("the context is used up")
-        message = _open(self._cipher(_RECEIVE), _WRAP_KIND, token, None)
-        if message is None:
-            raise BadWrap("a wrap token that does not open")
-        self._count_received(len(message))
+        try:
+            nonce = _WRAP_KIND + token[:_COUNTER_LENGTH]
+            message = self._cipher(_RECEIVE).decrypt(nonce, memoryview(token)[_COUNTER_LENGTH:], None)
+        except (InvalidTag, OverflowError):
+            raise BadWrap("a wrap token that does not open") from None
+        with self._lock:
+            self._received += len(message) + _BLOCK
         return message
 
-    def _beyond(self, limit: int) -> bool:
-        return self._sent >= limit or self._received >= limit or self._born != _generation
+    @property
+    def _used_up(self) -> bool:
+        return self._sent >= MAX_OCTETS or self._received >= MAX_OCTETS or self._born != _generation
 
     def _cipher(self, direction: int) -> Cipher:
         """Made when it is used: of a storm's contexts, many never are. Two threads may make it twice, to no harm: it
@@ -176,7 +196,7 @@ class AeadProtection(MessageProtection):
             self._used_of_late = True
         return ciphers[direction]
 
-    def _take_counter(self, octets: int) -> bytes:
+    def _take_counter(self, octets: int) -> int:
         # Before the lock: a fork may have copied it locked, by a thread that the child does not have.
         if self._born != _generation or self._process != os.getpid():
             raise ProtectionUnavailable("a context is not used after fork")
@@ -186,11 +206,7 @@ class AeadProtection(MessageProtection):
             counter = self._next
             self._next = counter + 1
             self._sent += octets + _BLOCK
-        return counter.to_bytes(_COUNTER_LENGTH)
-
-    def _count_received(self, octets: int) -> None:
-        with self._lock:
-            self._received += octets + _BLOCK
+        return counter
 
     def __copy__(self) -> NoReturn:
         raise TypeError("a context cannot be copied: two copies would use the same nonces")
@@ -241,21 +257,6 @@ class _Ciphered:
         last = self._line.popleft()()
         if last is not None:
             last._ciphers = None  # a message that is being sealed or opened just now has its cipher in hand
-
-
-def _seal(cipher: Cipher, nonce: bytes, data: Buffer, associated: Buffer | None) -> bytes:
-    try:
-        return cipher.encrypt(nonce, data, associated)
-    except OverflowError:
-        raise ProtectionUnavailable("the message is too long") from None
-
-
-def _open(cipher: Cipher, kind: bytes, token: Buffer, associated: Buffer | None) -> bytes | None:
-    view = memoryview(token)
-    try:
-        return cipher.decrypt(kind + view[:_COUNTER_LENGTH], view[_COUNTER_LENGTH:], associated)
-    except (InvalidTag, OverflowError):
-        return None
 
 
 # The number of a process changes with each fork, but may come again; the count of forks behind it does not.

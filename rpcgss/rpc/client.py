@@ -10,7 +10,7 @@ server keeps its replies.
 import itertools
 import math
 import random
-from collections.abc import AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from operator import attrgetter
@@ -194,7 +194,7 @@ class Client:
         `AuthenticationFailed`, `CallTooLarge`. Cancelled: the call may have been executed; the client and its other
         calls go on.
         """
-        arguments = procedure.argument.encode(argument)
+        arguments = procedure.argument.pieces(argument)
         self.counters.calls += 1
         seconds = self.timeout if timeout is None else timeout
         observer = self._observer
@@ -226,7 +226,7 @@ class Client:
     async def _complete(
         self,
         procedure: xdr.Procedure[Any, R],
-        arguments: Buffer,
+        arguments: Sequence[Buffer],
         seconds: float,
         user: ClientFlavor | None,
         seen: ObservedCall | None,

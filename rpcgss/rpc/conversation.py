@@ -7,6 +7,7 @@ of an earlier transmission, then that is what its caller hears.
 
 import logging
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import trio
@@ -63,7 +64,7 @@ class Conversation:
         self,
         name: str,
         header: CallHeader,
-        arguments: Buffer,
+        arguments: Sequence[Buffer],
         pending: PendingCall,
         *,
         until: float,

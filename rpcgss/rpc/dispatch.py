@@ -4,7 +4,7 @@ All that a call can be refused for is raised as an exception, and `_refusal` is 
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NoReturn
@@ -90,7 +90,7 @@ class Dispatcher:
         self._observer: Final = observer
 
     async def answer(self, record: Buffer, connection: Connection, seen: ObservedCall | None) -> list[Buffer] | None:
-        """The reply to a record; None: drop it. Raises `BadMessage`."""
+        """The reply to a record, its header first; None: drop it. Raises `BadMessage`."""
         try:
             call = parse_call_untrusted(record)
             if seen is not None:
@@ -143,7 +143,7 @@ class Dispatcher:
         try:
             try:
                 body = await session.protect(await self._execute(call, session, connection, seen))
-                reply: list[Buffer] = [encode_success(call.xid, await session.verifier()), body]
+                reply: list[Buffer] = [encode_success(call.xid, await session.verifier()), *body]
                 if connection.max_reply is not None:
                     _require_room(reply, connection.max_reply)
                 if seen is not None:
@@ -178,8 +178,8 @@ class Dispatcher:
 
     async def _execute(
         self, received: ReceivedCall, session: Session, connection: Connection, seen: ObservedCall | None
-    ) -> Buffer:
-        """The encoded result. Raises `Refusal`, and `Superseded`."""
+    ) -> Sequence[Buffer]:
+        """The encoded result, in pieces. Raises `Refusal`, and `Superseded`."""
         procedure, method = self.programs.find(received)
         call = Call(received.xid, procedure, session.identity, connection)
         try:
@@ -192,12 +192,12 @@ class Dispatcher:
         if numbers not in self._non_idempotent:
             return await self._perform(call, method, arguments)
         key = call_key(session.identity, connection.origin, CallHeader(received.xid, *numbers), arguments)
-        perform = partial(self._perform, call, method, arguments)
+        perform = partial(self._perform_joined, call, method, arguments)
         if seen is not None:
             seen.repeated = True  # unless it is executed
             perform = partial(self._perform_seen, seen, perform)
         try:
-            return await self.reply_cache.run(key, perform)
+            return [await self.reply_cache.run(key, perform)]
         except Superseded:
             raise
         except Exception as error:
@@ -207,8 +207,11 @@ class Dispatcher:
         seen.repeated = False
         return await perform()
 
-    async def _perform(self, call: Call, method: Callable[..., Awaitable[Any]], body: Buffer) -> Buffer:
-        """The encoded result of a call that is to be executed. Raises `Refusal` and nothing else."""
+    async def _perform_joined(self, call: Call, method: Callable[..., Awaitable[Any]], body: Buffer) -> Buffer:
+        return b"".join(await self._perform(call, method, body))
+
+    async def _perform(self, call: Call, method: Callable[..., Awaitable[Any]], body: Buffer) -> Sequence[Buffer]:
+        """The encoded result of a call that is to be executed, in pieces. Raises `Refusal` and nothing else."""
         try:
             arguments = _decode(call.procedure, body)
             self.counters.calls += 1
@@ -218,7 +221,7 @@ class Dispatcher:
                     f"{call.procedure.name} is a plain method: make it async, or give its service to "
                     "rpcgss.blocking.service"
                 )
-            return call.procedure.result.encode(await running)
+            return call.procedure.result.pieces(await running)
         except xdr.ProcedureUnavailable as error:
             raise ProcedureUnavailable(str(error)) from error
         except Exception as error:
@@ -268,7 +271,7 @@ def _decode(procedure: xdr.Procedure[Any, Any], body: Buffer) -> tuple[Any, ...]
     return () if procedure.argument is xdr.VOID else (argument,)
 
 
-def _require_room(reply: list[Buffer], octets: int) -> None:
+def _require_room(reply: Sequence[Buffer], octets: int) -> None:
     if (size := sum(map(len, reply))) > octets:
         raise ServerFault(f"a reply of {size} octets does not fit into a UDP datagram: use TCP")
 

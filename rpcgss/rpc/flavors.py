@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
@@ -148,13 +148,14 @@ class ClientFlavor(ABC):
         return ()
 
     @abstractmethod
-    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
-        """Make one transmission of a call. May make a context first, and wait for its window.
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
+        """Make one transmission of a call, whose arguments come in pieces, as `xdr.Codec.pieces` cuts them. May make a
+        context first, and wait for its window.
 
         Raises `AuthenticationFailed`, and `ConnectionLost` if `link` ends meanwhile. Cancelled: nothing is sent.
         """
 
-    def ready(self, arguments: Buffer, link: Link) -> bool:
+    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
         """Whether `transmit` has nothing to wait for now. It is then called without a deadline, which costs more than
         the rest of a small call."""
         return False
@@ -178,8 +179,8 @@ class _PlainTransmission(Transmission):
 
     __slots__ = ()
 
-    def __init__(self, header: CallHeader, credential: opaque_auth, arguments: Buffer) -> None:
-        self.chunks = [encode_call_header(header, credential) + _NULL_AUTH_OCTETS, arguments]
+    def __init__(self, header: CallHeader, credential: opaque_auth, arguments: Sequence[Buffer]) -> None:
+        self.chunks = [encode_call_header(header, credential) + _NULL_AUTH_OCTETS, *arguments]
 
     async def open(self, reply: AcceptedReply) -> Buffer:
         return reply.body
@@ -190,10 +191,10 @@ class AuthNone(ClientFlavor):
 
     security = "none"
 
-    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         return _PlainTransmission(header, NULL_AUTH, arguments)
 
-    def ready(self, arguments: Buffer, link: Link) -> bool:
+    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
         return True
 
 
@@ -224,10 +225,10 @@ class AuthSys(ClientFlavor):
         except EncodeError as error:
             raise ValueError(str(error)) from error
 
-    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         return _PlainTransmission(header, self._credential, arguments)
 
-    def ready(self, arguments: Buffer, link: Link) -> bool:
+    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
         return True
 
 
@@ -275,8 +276,8 @@ class Session(ABC):
         """The verifier of the reply, whatever its accept_stat."""
 
     @abstractmethod
-    async def protect(self, results: Buffer) -> Buffer:
-        """The body of a successful reply."""
+    async def protect(self, results: Sequence[Buffer]) -> Sequence[Buffer]:
+        """The body of a successful reply. Both come in pieces, as `xdr.Codec.pieces` cuts them."""
 
     def finished(self) -> None:  # noqa: B027  # most flavors keep nothing
         """The call has ended, replied to or not. Idempotent."""
@@ -309,7 +310,7 @@ class _PlainSession(Session):
     async def verifier(self) -> opaque_auth:
         return NULL_AUTH
 
-    async def protect(self, results: Buffer) -> Buffer:
+    async def protect(self, results: Sequence[Buffer]) -> Sequence[Buffer]:
         return results
 
 

@@ -20,12 +20,19 @@ MAX_AUTH_OCTETS: Final = 400
 
 NULL_AUTH: Final = opaque_auth(auth_flavor.AUTH_NONE, b"")
 
-_CALL: Final = Struct(">6I")  # xid, CALL, rpcvers, prog, vers, proc
+_CALL: Final = Struct(">8I")  # xid, CALL, rpcvers, prog, vers, proc; the credential's flavor and length
+_REPLY: Final = Struct(">5I")  # xid, REPLY, reply_stat; the verifier's flavor and length, or what was denied and why
 _WORDS_2: Final = Struct(">2I")
 _WORDS_3: Final = Struct(">3I")
-_WORDS_5: Final = Struct(">5I")
 _WORD: Final = Struct(">I")
 _ZEROS: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
+_TO_SUCCESS: Final = tuple(zeros + _WORD.pack(accept_stat.SUCCESS) for zeros in _ZEROS)
+
+# To take a member out of an enum costs 0.12 µs, to make one of a number 0.6.
+_IS_CALL, _IS_REPLY = int(msg_type.CALL), int(msg_type.REPLY)
+_ACCEPTED, _DENIED = int(reply_stat.MSG_ACCEPTED), int(reply_stat.MSG_DENIED)
+_PROG_MISMATCH: Final = accept_stat.PROG_MISMATCH
+_ACCEPT_STATS: Final = {int(stat): stat for stat in accept_stat}
 
 
 @dataclass(slots=True)
@@ -48,7 +55,7 @@ class ReceivedCall:
     procedure: int
     credential: opaque_auth
     verifier: opaque_auth
-    header: memoryview
+    header: bytes
     body: memoryview
 
 
@@ -76,17 +83,25 @@ ReceivedReply = AcceptedReply | DeniedReply
 
 def encode_call_header(header: CallHeader, credential: opaque_auth) -> bytes:
     """The octets of a call from xid through the credential."""
-    return _CALL.pack(
-        header.xid, msg_type.CALL, RPC_VERSION, header.program, header.version, header.procedure
-    ) + encode_auth(credential)
+    body = credential.body
+    length = _sized(body)
+    numbers = header.program, header.version, header.procedure
+    fixed = _CALL.pack(header.xid, _IS_CALL, RPC_VERSION, *numbers, credential.flavor, length)
+    return b"".join((fixed, body, _ZEROS[length & 3]))
 
 
 def encode_auth(auth: opaque_auth) -> bytes:
     """A credential or verifier. Raises `ValueError` over 400 octets."""
-    length = len(auth.body)
+    body = auth.body
+    length = _sized(body)
+    return b"".join((_WORDS_2.pack(auth.flavor, length), body, _ZEROS[length & 3]))
+
+
+def _sized(body: Buffer) -> int:
+    length = len(body)
     if length > MAX_AUTH_OCTETS:
         raise ValueError(f"an authentication body of {length} octets, at most {MAX_AUTH_OCTETS}")
-    return b"".join((_WORDS_2.pack(auth.flavor, length), auth.body, _ZEROS[length & 3]))
+    return length
 
 
 def message_xid(record: Buffer) -> int | None:
@@ -97,35 +112,41 @@ def message_xid(record: Buffer) -> int | None:
 def parse_call_untrusted(record: Buffer) -> ReceivedCall:
     """Take a call apart. Raises `BadMessage`; `RpcMismatch` of another RPC version (its xid: `message_xid`);
     `AuthRefused` of an authentication body that is too long."""
-    view = memoryview(record)
+    octets = record if type(record) is bytes else bytes(record)  # slices of views cost four times as much
     try:
-        xid, kind, rpc_version, program, version, procedure = _CALL.unpack_from(view)
+        xid, kind, rpc_version, program, version, procedure, flavor, length = _CALL.unpack_from(octets)
     except StructError:
         # Another version's call may be shorter, but it still says so (RFC 5531, 9).
-        if len(view) >= 12 and _WORDS_3.unpack_from(view)[1] == msg_type.CALL:
-            _refuse_version(_WORDS_3.unpack_from(view)[2])
-        raise BadMessage(f"{len(view)} octets are too few for a call") from None
-    if kind != msg_type.CALL:
+        if len(octets) >= 12 and _WORDS_3.unpack_from(octets)[1] == _IS_CALL:
+            _refuse_version(_WORDS_3.unpack_from(octets)[2])
+        raise BadMessage(f"{len(octets)} octets are too few for a call") from None
+    if kind != _IS_CALL:
         raise BadMessage("not a call")
-    _refuse_version(rpc_version)
-    credential, position = _take_auth(view, _CALL.size)
-    verifier, body_at = _take_auth(view, position, auth_stat.AUTH_BADVERF)
-    return ReceivedCall(xid, program, version, procedure, credential, verifier, view[:position], view[body_at:])
+    if rpc_version != RPC_VERSION:
+        _refuse_version(rpc_version)
+    credential, position = _take_auth(octets, _CALL.size, flavor, length, auth_stat.AUTH_BADCRED)
+    try:
+        flavor, length = _WORDS_2.unpack_from(octets, position)
+    except StructError:
+        raise BadMessage("a message that ends within its authentication") from None
+    verifier, body_at = _take_auth(octets, position + 8, flavor, length, auth_stat.AUTH_BADVERF)
+    body = memoryview(octets)[body_at:]
+    return ReceivedCall(xid, program, version, procedure, credential, verifier, octets[:position], body)
 
 
 def parse_reply_untrusted(record: Buffer) -> ReceivedReply:
     """Take a reply apart. Raises `BadMessage` and nothing else."""
-    view = memoryview(record)
+    octets = record if type(record) is bytes else bytes(record)
     try:
-        xid, kind, state = _WORDS_3.unpack_from(view)
-        if kind != msg_type.REPLY:
+        xid, kind, state, flavor, length = _REPLY.unpack_from(octets)
+        if kind != _IS_REPLY:
             raise BadMessage("not a reply")
-        if state == reply_stat.MSG_ACCEPTED:
-            return _take_accepted(view, xid)
-        if state == reply_stat.MSG_DENIED:
-            return DeniedReply(xid, _take_denial(view))
+        if state == _ACCEPTED:
+            return _take_accepted(octets, xid, flavor, length)
+        if state == _DENIED:
+            return DeniedReply(xid, _take_denial(octets))
     except StructError:
-        raise BadMessage(f"{len(view)} octets are too few for this reply") from None
+        raise BadMessage(f"{len(octets)} octets are too few for this reply") from None
     except AuthRefused:
         raise BadMessage("a reply with an ill-formed verifier") from None
     raise BadMessage(f"a reply that is neither accepted nor denied, but {state}")
@@ -133,18 +154,15 @@ def parse_reply_untrusted(record: Buffer) -> ReceivedReply:
 
 def encode_success(xid: int, verifier: opaque_auth) -> bytes:
     """MSG_ACCEPTED, SUCCESS, up to where the results begin."""
-    return (
-        _WORDS_3.pack(xid, msg_type.REPLY, reply_stat.MSG_ACCEPTED)
-        + encode_auth(verifier)
-        + _WORD.pack(accept_stat.SUCCESS)
-    )
+    body = verifier.body
+    length = _sized(body)
+    fixed = _REPLY.pack(xid, _IS_REPLY, _ACCEPTED, verifier.flavor, length)
+    return b"".join((fixed, body, _TO_SUCCESS[length & 3]))
 
 
 def encode_not_executed(xid: int, verifier: opaque_auth, refusal: NotExecuted) -> bytes:
     """MSG_ACCEPTED with the status of `refusal`."""
-    reply = (
-        _WORDS_3.pack(xid, msg_type.REPLY, reply_stat.MSG_ACCEPTED) + encode_auth(verifier) + _WORD.pack(refusal.stat)
-    )
+    reply = _WORDS_3.pack(xid, _IS_REPLY, _ACCEPTED) + encode_auth(verifier) + _WORD.pack(refusal.stat)
     return reply + _WORDS_2.pack(refusal.low, refusal.high) if isinstance(refusal, ProgramMismatch) else reply
 
 
@@ -153,9 +171,9 @@ def encode_denied(xid: int, refusal: Denied) -> bytes:
     match refusal:
         case RpcMismatch(low=low, high=high):
             words = (reject_stat.RPC_MISMATCH, low, high)
-            return _WORDS_3.pack(xid, msg_type.REPLY, reply_stat.MSG_DENIED) + _WORDS_3.pack(*words)
+            return _WORDS_3.pack(xid, _IS_REPLY, _DENIED) + _WORDS_3.pack(*words)
         case AuthRefused(stat=stat):
-            return _WORDS_5.pack(xid, msg_type.REPLY, reply_stat.MSG_DENIED, reject_stat.AUTH_ERROR, stat)
+            return _REPLY.pack(xid, _IS_REPLY, _DENIED, reject_stat.AUTH_ERROR, stat)
     raise TypeError(f"{refusal!r} has no wire status")
 
 
@@ -164,40 +182,33 @@ def _refuse_version(rpc_version: int) -> None:
         raise RpcMismatch(RPC_VERSION, RPC_VERSION)
 
 
-def _take_auth(
-    view: memoryview, position: int, too_long: auth_stat = auth_stat.AUTH_BADCRED
-) -> tuple[opaque_auth, int]:
-    """A credential or verifier, and where it ends."""
-    try:
-        flavor, length = _WORDS_2.unpack_from(view, position)
-    except StructError:
-        raise BadMessage("a message that ends within its authentication") from None
+def _take_auth(octets: bytes, position: int, flavor: int, length: int, too_long: auth_stat) -> tuple[opaque_auth, int]:
+    """A credential or verifier whose body begins at `position`, and where it ends."""
     if not length and not flavor:
-        return NULL_AUTH, position + 8
+        return NULL_AUTH, position
     if length > MAX_AUTH_OCTETS:
         raise AuthRefused(too_long, f"an authentication body of {length} octets")
-    end = position + 8 + length
+    end = position + length
     padded = end + (-length & 3)
-    if padded > len(view):
+    if padded > len(octets):
         raise BadMessage("a message that ends within its authentication")
-    return opaque_auth(flavor, bytes(view[position + 8 : end])), padded
+    return opaque_auth(flavor, octets[position:end]), padded
 
 
-def _take_accepted(view: memoryview, xid: int) -> AcceptedReply:
-    verifier, position = _take_auth(view, 12)
-    (number,) = _WORD.unpack_from(view, position)
-    try:
-        stat = accept_stat(number)
-    except ValueError:
-        raise BadMessage(f"an accepted reply with status {number}") from None
-    mismatch = _WORDS_2.unpack_from(view, position + 4) if stat is accept_stat.PROG_MISMATCH else None
-    return AcceptedReply(xid, verifier, stat, mismatch, view[position + 4 :])
+def _take_accepted(octets: bytes, xid: int, flavor: int, length: int) -> AcceptedReply:
+    verifier, position = _take_auth(octets, _REPLY.size, flavor, length, auth_stat.AUTH_BADVERF)
+    (number,) = _WORD.unpack_from(octets, position)
+    stat = _ACCEPT_STATS.get(number)
+    if stat is None:
+        raise BadMessage(f"an accepted reply with status {number}")
+    mismatch = _WORDS_2.unpack_from(octets, position + 4) if stat is _PROG_MISMATCH else None
+    return AcceptedReply(xid, verifier, stat, mismatch, memoryview(octets)[position + 4 :])
 
 
-def _take_denial(view: memoryview) -> Denied:
-    (reason,) = _WORD.unpack_from(view, 12)
+def _take_denial(octets: bytes) -> Denied:
+    (reason,) = _WORD.unpack_from(octets, 12)
     if reason == reject_stat.RPC_MISMATCH:
-        return RpcMismatch(*_WORDS_2.unpack_from(view, 16))
+        return RpcMismatch(*_WORDS_2.unpack_from(octets, 16))
     if reason == reject_stat.AUTH_ERROR:
-        return AuthRefused(*_WORD.unpack_from(view, 16))
+        return AuthRefused(*_WORD.unpack_from(octets, 16))
     raise BadMessage(f"a denial for reason {reason}")

@@ -142,7 +142,7 @@ class VersionedPeer(Peer):
         credential = self.credential(gss_proc, number, service, **fields)
         self.sent = self.header(credential, procedure)
         content = arguments if isinstance(arguments, bytes) else arguments(self.sent)
-        body = bytes(protect(self.keys, GssService(service), number, content))
+        body = b"".join(protect(self.keys, GssService(service), number, (content,)))
         return await self.send(credential, self.keys.mic, body, procedure=procedure)
 
     def opened(self, reply: ReceivedReply | None, number: int, service: int = 3) -> bytes:

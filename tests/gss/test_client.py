@@ -175,7 +175,7 @@ async def test_every_bit_of_the_init_reply() -> None:
             victim = Wire(server(), incoming=lambda _, bent=bent: bent)  # type: ignore[misc]
             client = flavor()
             try:
-                await client.transmit(HEADER, b"", victim)
+                await client.transmit(HEADER, (b"",), victim)
             except (AuthenticationFailed, ProgramUnavailable, ProgramMismatch, BadMessage):
                 continue
             context = client.context
@@ -396,14 +396,14 @@ async def opened(reply: bytes, transmission: Any) -> Any:
 
 
 async def transmitted(one: GssFlavor, wire: Wire) -> GssTransmission:
-    transmission = await one.transmit(HEADER, b"", wire)
+    transmission = await one.transmit(HEADER, (b"",), wire)
     assert isinstance(transmission, GssTransmission)
     return transmission
 
 
 async def sent(one: GssFlavor, wire: Wire, arguments: bytes = b"ping") -> tuple[Any, bytes]:
     """A transmission and the server's reply to it."""
-    transmission = await one.transmit(HEADER, arguments, wire)
+    transmission = await one.transmit(HEADER, (arguments,), wire)
     reply = await serve(wire.server, message(transmission))
     assert reply is not None
     return transmission, reply
@@ -583,9 +583,9 @@ async def test_no_number_laps_an_unanswered_one(autojump_clock: trio.abc.Clock) 
 
 async def test_a_cancelled_call_gives_its_number_back(autojump_clock: trio.abc.Clock) -> None:
     wire, one = Wire(server(seq_window=1)), flavor()
-    first = await one.transmit(HEADER, b"", wire)
+    first = await one.transmit(HEADER, (b"",), wire)
     with trio.move_on_after(1) as scope:
-        await one.transmit(HEADER, b"", wire)
+        await one.transmit(HEADER, (b"",), wire)
     assert scope.cancelled_caught
     first.finished()
     first.finished()
@@ -596,14 +596,14 @@ async def test_a_new_connection_is_not_held_up_by_the_old_ones_numbers() -> None
     one, shared = flavor(), server(seq_window=2)
     first, second = Wire(shared), Wire(shared, serial=2)
     for _ in range(2):
-        await one.transmit(HEADER, b"", first)
+        await one.transmit(HEADER, (b"",), first)
     assert await second.call(one) == b"gnip"
     assert procedures(second) == [0]  # the context is still good
 
 
 async def test_those_who_wait_for_a_lost_context_go_to_the_new_one(autojump_clock: trio.abc.Clock) -> None:
     wire, one, results = Wire(server(seq_window=1)), flavor(), []
-    stuck = await one.transmit(HEADER, b"", wire)
+    stuck = await one.transmit(HEADER, (b"",), wire)
 
     async def call() -> None:
         results.append(await wire.call(one))

@@ -100,7 +100,7 @@ async def test_each_call_of_a_client_is_laid_out_as_it_must_be() -> None:
     """5.3.1: the header's MIC is over the octets from the xid through the credential."""
     wire, one = Wire(server()), flavor(service=GssService.NONE)
     await wire.call(one)
-    call = parse_call_untrusted(message(await one.transmit(HEADER, b"args", wire)))
+    call = parse_call_untrusted(message(await one.transmit(HEADER, (b"args",), wire)))
     handle = one.context.handle  # type: ignore[union-attr]
     assert bytes(call.header).hex(" ", 4) == (
         "00000063 00000000 00000002 20000001 00000001 00000005 00000006 00000024 "

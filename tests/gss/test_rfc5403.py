@@ -275,7 +275,7 @@ async def test_a_reply_that_is_not_right_binds_nothing(spoil: Callable[[rgss2_bi
 async def test_a_reply_with_a_verifier_is_not_the_channels() -> None:
     over, client = wire(server(), session()), flavor(2, bind_channel=True)
     await over.call(client)
-    transmission = await client.transmit(HEADER, b"ping", over)
+    transmission = await client.transmit(HEADER, (b"ping",), over)
     reply = await over.send(message(transmission))
     assert isinstance(reply, AcceptedReply)
     reply.verifier = opaque_auth(0, b"x")
@@ -390,7 +390,7 @@ async def test_what_is_not_verified_changes_nothing(oid: bytes) -> None:
     [
         {"bindings": b"tls-server-end-point:" + bytes(32)},
         {"bindings": END_POINT},
-        {"signed": lambda header: header[:-1] + b"x"},
+        {"signed": lambda header: header[:-1] + bytes([header[-1] ^ 1])},
         {"signed": lambda header: b""},
         {"bend": lambda body: body[:-1]},
         {"bend": lambda body: body + bytes(4)},

@@ -160,7 +160,7 @@ async def test_a_verifier_of_version_1_is_none_of_version_3() -> None:
     one, client = server(), flavor(3)
     over = wire(one)
     await over.call(client)
-    transmission = await client.transmit(HEADER, b"ping", over)
+    transmission = await client.transmit(HEADER, (b"ping",), over)
     reply = await over.send(message(transmission))
     assert isinstance(reply, AcceptedReply)
     (context,) = one.store.contexts()
@@ -174,17 +174,17 @@ async def test_a_reply_is_of_one_call_and_one_handle() -> None:
     """The attack of 2.3: two handles of the same keys, and the same number."""
     over, client = wire(server()), flavor(3, service=GssService.NONE)
     await over.call(client)
-    own = await client.transmit(HEADER, b"ping", over)
+    own = await client.transmit(HEADER, (b"ping",), over)
     reply = await over.send(message(own))
     assert isinstance(reply, AcceptedReply)
-    signed = own._signed  # type: ignore[attr-defined]
-    for at in (3, 11, 15, 19, 23, 39, 43, len(signed) - 1):  # xid, version of RPC, program …, handle
-        bent = bytearray(signed)
+    header = own._header  # type: ignore[attr-defined]
+    for at in (3, 11, 15, 19, 23, 39, 43, len(header) - 1):  # xid, version of RPC, program …, handle
+        bent = bytearray(header)
         bent[at] ^= 1
-        own._signed = bytes(bent)  # type: ignore[attr-defined]
+        own._header = bytes(bent)  # type: ignore[attr-defined]
         with pytest.raises(BadVerifier):
             await own.open(reply)
-    own._signed = signed  # type: ignore[attr-defined]
+    own._header = header  # type: ignore[attr-defined]
     assert bytes(await own.open(reply)) == b"gnip"
 
 

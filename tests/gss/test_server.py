@@ -119,7 +119,7 @@ class Peer:
     ) -> ReceivedReply | None:
         credential = Credential(gss_proc, number, service, self.handle if handle is None else handle)
         if body is None:
-            body = bytes(protect(self.keys, GssService(service), number, content))
+            body = b"".join(protect(self.keys, GssService(service), number, (content,)))
         return await self.send(
             credential, mic or self.keys.mic, body, procedure=procedure if gss_proc == RPCSEC_GSS_DATA else 0
         )
@@ -396,7 +396,7 @@ async def test_who_calls() -> None:
     client = await peer(one, provider=FakeProvider("bob@FAKE"))
     number = Credential(RPCSEC_GSS_DATA, 1, 2, client.handle)
     header = encode_call_header(CallHeader(9, 1, 1, 5), opaque_auth(6, encode_credential(number)))
-    body = bytes(protect(client.keys, GssService.INTEGRITY, 1, b""))
+    body = b"".join(protect(client.keys, GssService.INTEGRITY, 1, (b"",)))
     await serve(one, header + encode_auth(opaque_auth(6, client.keys.mic(header))) + body, look)
     (identity,) = seen
     assert isinstance(identity, GssIdentity)
@@ -577,11 +577,11 @@ async def test_no_privacy_on_a_context_that_cannot_encrypt() -> None:
 async def test_a_wrong_body_is_garbage_with_a_valid_verifier(service: int, wrong: str) -> None:
     one = server()
     client = await peer(one)
-    good = bytes(protect(client.keys, GssService(service), 1, b"ping"))
+    good = b"".join(protect(client.keys, GssService(service), 1, (b"ping",)))
     body = {
         "nothing": b"",
         "bent": good[:9] + bytes([good[9] ^ 1]) + good[10:],
-        "other number": bytes(protect(client.keys, GssService(service), 2, b"ping")),
+        "other number": b"".join(protect(client.keys, GssService(service), 2, (b"ping",))),
         "tail": good + bytes(4),
         "truncated": good[:-4],
         "plain": b"ping",
@@ -670,7 +670,7 @@ async def test_an_admitted_call_ends_on_a_context_that_is_lost() -> None:
 
     credential = encode_credential(Credential(RPCSEC_GSS_DATA, 1, 3, client.handle))
     header = encode_call_header(CallHeader(9, 1, 1, 5), opaque_auth(6, credential))
-    body = bytes(protect(client.keys, GssService.PRIVACY, 1, b"late"))
+    body = b"".join(protect(client.keys, GssService.PRIVACY, 1, (b"late",)))
     reply = await serve(one, header + encode_auth(opaque_auth(6, client.keys.mic(header))) + body, lose)
     assert reply is not None
     assert client.open(parse_reply_untrusted(reply), 1) == b"late"
@@ -699,7 +699,7 @@ async def test_no_reply_verifier_no_call() -> None:
         await session.verifier()
     assert caught.value.stat == CTXPROBLEM
     with pytest.raises(ProtectionUnavailable):
-        await session.protect(b"results")
+        await session.protect((b"results",))
 
 
 # Destruction (5.4)

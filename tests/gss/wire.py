@@ -104,7 +104,7 @@ class Wire(Link):
         """One call as a client makes it: sent again while the flavor says so. Raises the refusal."""
         header = CallHeader(next(self.xids), PROGRAM, VERSION, procedure)
         while True:
-            transmission = await flavor.transmit(header, arguments, self)
+            transmission = await flavor.transmit(header, (arguments,), self)
             try:
                 reply = await self.send(message(transmission))
                 if isinstance(reply, AcceptedReply):
@@ -155,7 +155,7 @@ async def serve(
         try:
             verifier = await session.verifier()
             results = await handler(session, bytes(await session.unprotect(call.body)))
-            return encode_success(call.xid, verifier) + bytes(await session.protect(results))
+            return encode_success(call.xid, verifier) + b"".join(await session.protect((results,)))
         finally:
             session.finished()
     except NotExecuted as refusal:

@@ -117,7 +117,7 @@ class Speaker:
         protection = self.security.protection()
         header = self._header(Credential(gss_proc, self.number, service, self.handle), procedure)
         verifier = encode_auth(opaque_auth(6, protection.mic(header)))
-        return header + verifier + bytes(protect(protection, service, self.number, content))
+        return header + verifier + b"".join(protect(protection, service, self.number, (content,)))
 
     def _header(self, credential: Credential, procedure: int) -> bytes:
         call = CallHeader(next(self._xids), PROGRAM, VERSION, procedure)

@@ -145,7 +145,7 @@ class Keys:
             (
                 header,
                 encode_auth(opaque_auth(6, protection.mic(header))),
-                bytes(protect(protection, service, self.number, content)),
+                b"".join(protect(protection, service, self.number, (content,))),
             )
         )
 

@@ -1,5 +1,7 @@
 """Creation requests that a server did not ask for."""
 
+from collections.abc import Sequence
+
 import trio
 
 from rpcgss.gss.client import GssFlavor
@@ -21,7 +23,7 @@ class Watched(GssFlavor):
 
     link: Link | None = None
 
-    async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         self.link = link
         return await super().transmit(header, arguments, link)
 

@@ -239,8 +239,13 @@ def test_case_19_a_forked_child_with_the_same_process_number_refuses(monkeypatch
     assert _refuses_everything(end, mic, token)
 
 
+def set_limit(monkeypatch: pytest.MonkeyPatch, octets: int) -> None:
+    monkeypatch.setattr(aead, "MAX_OCTETS", octets)
+    monkeypatch.setattr(aead, "_NEARLY_ALL", octets - octets // aead._RESERVE)
+
+
 def test_case_19_the_data_limit_counts_both_directions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aead, "MAX_OCTETS", 1000)
+    set_limit(monkeypatch, 1000)
     initiator, acceptor = ends()
     last = b""
     while not initiator.exhausted:
@@ -256,7 +261,7 @@ def test_case_19_the_data_limit_counts_both_directions(monkeypatch: pytest.Monke
 
 
 def test_case_19_what_is_in_flight_when_a_context_is_used_up_still_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aead, "MAX_OCTETS", 6400)
+    set_limit(monkeypatch, 6400)
     initiator, acceptor = ends()
     while not acceptor.exhausted:
         initiator.unwrap(acceptor.wrap(b"x" * 84))
@@ -265,7 +270,7 @@ def test_case_19_what_is_in_flight_when_a_context_is_used_up_still_ends(monkeypa
 
 
 def test_empty_messages_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aead, "MAX_OCTETS", 160)
+    set_limit(monkeypatch, 160)
     end = ends()[0]
     for _ in range(10):
         end.mic(b"")
@@ -273,7 +278,7 @@ def test_empty_messages_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_does_not_verify_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aead, "MAX_OCTETS", 100)
+    set_limit(monkeypatch, 100)
     acceptor = ends()[1]
     for _ in range(20):
         with pytest.raises(BadMic):

@@ -253,7 +253,7 @@ async def test_case_21_forged_calls_move_nothing(service: GssService) -> None:
     context = ends.server.store.find(ends.context.handle)
     assert context is not None
     before = (context.window.highest, context.window.seen)
-    transmission = await ends.flavor.transmit(CallHeader(77, PROGRAM, VERSION, PROCEDURE), b"ping", wire)
+    transmission = await ends.flavor.transmit(CallHeader(77, PROGRAM, VERSION, PROCEDURE), (b"ping",), wire)
     genuine = message(transmission)
     for position in range(4, 52):
         forged = bytearray(genuine)

@@ -222,11 +222,11 @@ class Worked:
         program, version = self.number("program"), self.number("version")
         header = encode_call_header(CallHeader(3, program, version, 1), opaque_auth(6, credential))
         mic = client.mic(header)
-        body = bytes(protect(client, GssService.PRIVACY, number, arguments))
+        body = b"".join(protect(client, GssService.PRIVACY, number, (arguments,)))
         server.verify_mic(header, mic)
         assert unprotect(server, GssService.PRIVACY, number, body) == arguments
         verifier = server.mic(word(number))
-        answered = bytes(protect(server, GssService.PRIVACY, number, results))
+        answered = b"".join(protect(server, GssService.PRIVACY, number, (results,)))
         client.verify_mic(word(number), verifier)
         assert unprotect(client, GssService.PRIVACY, number, answered) == results
         return {

@@ -5,6 +5,7 @@ import itertools
 import random
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import pytest
 import trio
@@ -55,6 +56,24 @@ async def test_many_calls_on_one_connection() -> None:
         assert net.connections == 1
         assert client.outstanding == 0
         await client.call(NULL, None)
+
+
+@pytest.mark.parametrize("octets", [100, 100_000])
+async def test_arguments_may_change_once_the_call_has_begun(octets: int) -> None:
+    data = bytearray(octets)
+    async with (
+        network() as net,
+        open_client(net.connect, AuthNone(), connect_now=False) as client,
+        trio.open_nursery() as nursery,
+    ):
+
+        async def echo() -> None:
+            assert await client.call(ECHO, cast(bytes, data)) == bytes(octets)
+
+        nursery.start_soon(echo)
+        await trio.testing.wait_all_tasks_blocked()
+        data[:] = b"x" * octets
+        net.server = Server([Program()], [AcceptNone()])
 
 
 async def test_refusals_are_raised() -> None:

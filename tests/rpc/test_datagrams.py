@@ -2,6 +2,7 @@
 
 import itertools
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 import trio
@@ -277,7 +278,7 @@ async def test_a_transmission_that_comes_too_late_is_finished(autojump_clock: tr
     unfinished = 0
 
     class Slow(AuthNone):
-        async def transmit(self, header: CallHeader, arguments: Buffer, link: Link) -> Transmission:
+        async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
             nonlocal unfinished
             await trio.sleep(6)  # as for a place in the window, or a new context
             made = await super().transmit(header, arguments, link)

@@ -1,6 +1,6 @@
 """Faults of flavors, services and connectors: what they cost, and whom."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import pytest
@@ -61,7 +61,7 @@ class Unprotectable(Session):
     async def verifier(self) -> opaque_auth:
         return NULL_AUTH
 
-    async def protect(self, results: Buffer) -> Buffer:
+    async def protect(self, results: Sequence[Buffer]) -> Sequence[Buffer]:
         raise ValueError("cannot protect this")
 
 

@@ -40,6 +40,7 @@ def test_round_trip(codec: xdr.Codec[Any], data: st.DataObject) -> None:
     value = data.draw(anything(codec))
     octets = codec.encode(value)
     assert len(octets) % 4 == 0
+    assert b"".join(codec.pieces(value)) == octets
     for form in (bytes, bytearray, memoryview):
         assert codec.decode(form(octets)) == value
     codec.check(value, "value")

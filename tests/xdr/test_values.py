@@ -1,5 +1,6 @@
 """Values against octets, both ways; limits; and the errors that name what is wrong."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -187,6 +188,46 @@ def test_any_octets_encode(data: xdr.Buffer) -> None:
 def test_views_count_octets_not_items() -> None:
     view = memoryview(bytes(8)).cast("I")
     assert xdr.opaque().encode(view) == b"\0\0\0\x08" + bytes(8)  # type: ignore[arg-type]  # any buffer encodes
+
+
+def test_void_has_no_pieces() -> None:
+    assert xdr.VOID.pieces(None) == []
+    with pytest.raises(xdr.EncodeError):
+        xdr.VOID.pieces(0)  # type: ignore[arg-type]
+
+
+def test_a_small_value_is_one_piece() -> None:
+    nodes = xdr.array(xdr.opaque())
+    assert nodes.pieces([b"abc", bytes(5), b""]) == [nodes.encode([b"abc", bytes(5), b""])]
+    many = [b"abc"] * 10_000
+    assert nodes.pieces(many) == [nodes.encode(many)]
+
+
+def test_large_bytes_are_not_copied() -> None:
+    large, other = bytes(100_001), bytes(50_000)
+    value = [b"first", large, b"between", large, other, b"last"]
+    several = xdr.array(xdr.opaque())
+    pieces = several.pieces(value)
+    assert b"".join(pieces) == several.encode(value)
+    assert [piece is large or piece is other for piece in pieces] == [False, True, False, True, False, True, False]
+    assert len(xdr.opaque().pieces(bytes(1 << 20))) == 2
+    view = memoryview(large)[1:-1]
+    assert xdr.opaque().pieces(view)[1] == view  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("octets", [100, 100_000])
+@pytest.mark.parametrize("form", [bytearray, memoryview, lambda data: memoryview(data).toreadonly()])
+def test_pieces_do_not_change(form: Callable[[bytearray], xdr.Buffer], octets: int) -> None:
+    """They may be sent much later, or again."""
+    data = bytearray(octets)
+    pieces = xdr.opaque().pieces(form(data))  # type: ignore[arg-type]
+    data[:] = b"x" * octets
+    assert b"".join(pieces) == xdr.opaque().encode(bytes(octets))
+
+
+def test_pieces_that_do_not_fit() -> None:
+    with pytest.raises(xdr.EncodeError, match="100000 octets, at most 5"):
+        xdr.opaque(5).pieces(bytes(100_000))
 
 
 def test_decoded_octets_are_bytes() -> None:
