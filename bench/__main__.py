@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-from bench import calls, contexts, goals, nfs, plots
+from bench import calls, contexts, goals, libnfs, nfs, plots, workers
 from bench.document import DOCS, machine, put_figures
 from examples.realm import Realm
 from tests.interop.tirpc import build
@@ -20,6 +20,7 @@ from tests.interop.tirpc import build
 QUICK: Final = bool(os.environ.get("QUICK"))
 ROUNDS: Final = 1 if QUICK else 3
 MILLISECONDS: Final = 120 if QUICK else 200  # of one round of one figure
+WORKERS_ROUNDS: Final = 7  # connections are dealt out anew in each
 USER: Final = "alice"
 
 
@@ -35,10 +36,13 @@ def main() -> None:
             rates = trio.run(calls.measure, Path(scratch), principal, ROUNDS, MILLISECONDS)
             made = trio.run(contexts.measure, Path(scratch), principal, ROUNDS, 2 * MILLISECONDS)
             files = trio.run(nfs.measure, Path(scratch), principal, QUICK)
+            busy = trio.run(workers.measure, Path(scratch), 1 if QUICK else WORKERS_ROUNDS, 2 * MILLISECONDS)
+    reading = libnfs.measure(ROUNDS, QUICK)
     minutes = (time.monotonic() - began) / 60
     figures = (
         f"`make bench{' QUICK=1' if QUICK else ''}`, {machine()}; {minutes:.0f} minutes.\n\n"
-        f"{goals.goals(rates, made)}\n{contexts.tables(made)}\n{nfs.tables(files)}{calls.tables(rates)}"
+        f"{goals.goals(rates, made, busy, reading)}\n{contexts.tables(made)}{workers.tables(busy)}\n"
+        f"{nfs.tables(files)}{libnfs.tables(reading)}{calls.tables(rates)}"
     )
     print(figures)
     if not QUICK:

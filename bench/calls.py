@@ -1,16 +1,30 @@
-"""Calls: our pair, libtirpc's pair, and each with the other, by turns."""
+"""Calls: our pair, libtirpc's pair, each with the other, and pynfs's client with libtirpc's server, by turns."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from bench.document import table
-from bench.stage import ONE_CORE, OURS, PLACEMENTS, THEIRS, Placement, Rate, Stage, stage
+from bench.stage import (
+    BLOCKING,
+    CHECKOUT,
+    ONE_CORE,
+    OURS,
+    PLACEMENTS,
+    PYNFS,
+    THEIRS,
+    Placement,
+    Rate,
+    Stage,
+    stage,
+)
 
 SECURITIES: Final = ("none", "sys", "krb5", "krb5i", "krb5p")
 UPGRADED: Final = ("krb5+", "krb5i+", "krb5p+")
-SIZES: Final = {0: "NULL", 1024: "ECHO 1 KiB", 65536: "ECHO 64 KiB", 1 << 20: "ECHO 1 MiB"}
-IN_FLIGHT: Final = (1, 4, 16, 64)
+MIB: Final = 1 << 20
+SIZES: Final = {0: "NULL", 1024: "ECHO 1 KiB", 65536: "ECHO 64 KiB", MIB: "ECHO 1 MiB"}
+SMALL: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +55,35 @@ async def measure(programs: Path, principal: str, rounds: int, milliseconds: int
 
 
 async def _measure(made: Stage, placement: Placement, security: str, milliseconds: int, rates: Rates) -> None:
-    pairs = [
-        pair
-        for pair in made.clients
-        if (security in SECURITIES or pair == (OURS, OURS)) and (placement is ONE_CORE or pair[0] == pair[1])
-    ]
+    pairs = [pair for pair in made.clients if any(levels(pair, placement, security, octets) for octets in SIZES)]
     for pair in pairs:
         answer = await made.clients[pair].ask(f"open {security}")
         assert answer == "ok", answer
     for octets in SIZES:
-        for in_flight in IN_FLIGHT:
-            for client, server in pairs:
-                if (client == THEIRS and in_flight > 1) or (client != server and in_flight not in (1, 16)):
-                    continue  # libtirpc's client waits for each reply
-                cell = Cell(client, server, placement.name, security, octets, in_flight)
-                rate = rates.setdefault(cell, Rate())
-                order = f"loop {octets} {in_flight} {milliseconds}"
-                await rate.measure(made.clients[client, server], order)
+        turns = [(level, pair) for pair in pairs for level in levels(pair, placement, security, octets)]
+        for in_flight, (client, server) in sorted(turns, key=lambda turn: turn[0]):
+            cell = Cell(client, server, placement.name, security, octets, in_flight)
+            rate = rates.setdefault(cell, Rate())
+            await rate.measure(made.clients[client, server], f"loop {octets} {in_flight} {milliseconds}")
     for pair in pairs:
         await made.clients[pair].ask("close")
+
+
+def levels(pair: tuple[str, str], placement: Placement, security: str, octets: int) -> tuple[int, ...]:
+    """How many calls are in flight where it is measured."""
+    small, large = octets <= SMALL, octets == MIB
+    if pair == (OURS, OURS):
+        return (1, 4, 16, 64) if large else (1, 16, 64)
+    if security in UPGRADED or (placement is not ONE_CORE and pair != (THEIRS, THEIRS)):
+        return ()
+    match pair:
+        case (client, _) if client == BLOCKING:
+            return (1,) if octets == 0 else ()
+        case (client, _) if client == PYNFS:
+            return (1, 16, 64) if small else (1, 4) if large else (1, 16)  # more makes it slower
+        case (client, _) if client == OURS:
+            return (1, 16, 64) if small else (1, 16)
+    return (1,)  # libtirpc's client waits for each reply
 
 
 def peer(rates: Rates, cell: Cell) -> Rate:
@@ -67,34 +91,77 @@ def peer(rates: Rates, cell: Cell) -> Rate:
     return rates[Cell(THEIRS, THEIRS, cell.placement, cell.security.removesuffix("+"), cell.octets, 1)]
 
 
+def pynfs(rates: Rates, cell: Cell) -> Rate:
+    """pynfs's client at the same, with as many in flight up to the cell's as make it fastest."""
+    security = cell.security.removesuffix("+")
+    same = [
+        rate
+        for known, rate in rates.items()
+        if (known.client, known.security, known.octets) == (PYNFS, security, cell.octets)
+        and known.in_flight <= cell.in_flight
+    ]
+    return max(same, key=lambda rate: rate.median)
+
+
 def tables(rates: Rates) -> str:
     text = ""
     for placement in PLACEMENTS:
         text += f"\n### Calls, {placement.name}\n\n" + _of_pairs(rates, placement.name)
-    return text + "\n### Calls, one of the two ends libtirpc's, both on one core\n\n" + _mixed(rates)
+    text += "\n### Calls, one of the two ends libtirpc's, both on one core\n\n" + _mixed(rates)
+    if CHECKOUT:
+        text += "\n### Calls beside pynfs's client, all on one core, libtirpc's server but for the last column\n\n"
+        text += _beside_pynfs(rates)
+    return text
 
 
 def _of_pairs(rates: Rates, placement: str) -> str:
     rows = []
     for octets, name in SIZES.items():
         for security in (*SECURITIES, *UPGRADED):
-            cells = [Cell(OURS, OURS, placement, security, octets, in_flight) for in_flight in IN_FLIGHT]
-            theirs = peer(rates, cells[0])
-            rows.append([f"{name}, {security}", shown(theirs), *(against(rates[cell], theirs) for cell in cells)])
-    return table(["", "libtirpc, 1", *(f"rpcgss, {in_flight}" for in_flight in IN_FLIGHT)], rows)
+            theirs = peer(rates, Cell(OURS, OURS, placement, security, octets, 1))
+            cells = _against(rates, (OURS, OURS), placement, security, octets, (1, 4, 16, 64))
+            blocking = _against(rates, (BLOCKING, OURS), placement, security, octets, (1,))
+            rows.append([f"{name}, {security}", shown(theirs), *cells, *blocking])
+    return table(["", "libtirpc, 1", *(f"rpcgss, {level}" for level in (1, 4, 16, 64)), "rpcgss.blocking, 1"], rows)
 
 
 def _mixed(rates: Rates) -> str:
     rows = []
     for octets, name in SIZES.items():
         for security in SECURITIES:
-            cells = [
-                Cell(OURS, THEIRS, ONE_CORE.name, security, octets, 1),
-                Cell(OURS, THEIRS, ONE_CORE.name, security, octets, 16),
-                Cell(THEIRS, OURS, ONE_CORE.name, security, octets, 1),
-            ]
-            rows.append([f"{name}, {security}", *(against(rates[cell], peer(rates, cell)) for cell in cells)])
-    return table(["", "our client, 1", "our client, 16", "our server, 1"], rows)
+            ours = _against(rates, (OURS, THEIRS), ONE_CORE.name, security, octets, (1, 16, 64))
+            theirs = _against(rates, (THEIRS, OURS), ONE_CORE.name, security, octets, (1,))
+            rows.append([f"{name}, {security}", *ours, *theirs])
+    return table(["", "our client, 1", "our client, 16", "our client, 64", "our server, 1"], rows)
+
+
+def _beside_pynfs(rates: Rates) -> str:
+    rows = []
+    for octets, name in SIZES.items():
+        for security in (*SECURITIES, *UPGRADED):
+            known = security.removesuffix("+")
+            its = _plain(rates, (PYNFS, THEIRS), known, octets, (1, 4, 16, 64))
+            cell = Cell(OURS, OURS, ONE_CORE.name, security, octets, 16 if octets > SMALL else 64)
+            ours = Cell(OURS, THEIRS, ONE_CORE.name, security, octets, cell.in_flight)
+            like = against(rates[ours], pynfs(rates, ours)) if ours in rates else ""
+            pair = against(rates[cell], pynfs(rates, cell))
+            rows.append([f"{name}, {security}", *its, like, pair])
+    head = [f"pynfs, {level}" for level in (1, 4, 16, 64)]
+    return table(["", *head, "our client, 64 (16 from 64 KiB on)", "and our server"], rows)
+
+
+def _plain(rates: Rates, ends: tuple[str, str], security: str, octets: int, in_flight: Iterable[int]) -> list[str]:
+    """Rates, or nothing where it is not measured."""
+    cells = [Cell(*ends, ONE_CORE.name, security, octets, level) for level in in_flight]
+    return [shown(rates[cell]) if cell in rates else "" for cell in cells]
+
+
+def _against(
+    rates: Rates, ends: tuple[str, str], placement: str, security: str, octets: int, in_flight: Iterable[int]
+) -> list[str]:
+    """The same, with libtirpc's."""
+    cells = [Cell(*ends, placement, security, octets, level) for level in in_flight]
+    return [against(rates[cell], peer(rates, cell)) if cell in rates else "" for cell in cells]
 
 
 def shown(rate: Rate) -> str:

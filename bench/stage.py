@@ -1,10 +1,10 @@
-"""The processes of the comparison, each kept to a core: our two ends and libtirpc's, and figures that they give."""
+"""The processes of the comparison, each kept to a core: our two ends, libtirpc's, pynfs's client; and their figures."""
 
 import os
 import shutil
 import statistics
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,9 @@ from tests.interop.tirpc import TARGET, Child, child
 TASKSET: Final = Path(shutil.which("taskset") or "/usr/bin/taskset")
 CORES: Final = sorted(os.sched_getaffinity(0))
 OURS, THEIRS = "rpcgss", "libtirpc"
+BLOCKING, PYNFS = "rpcgss.blocking", "pynfs"
+CHECKOUT: Final = os.environ.get("PYNFS", "")
+"""Where pynfs is, if it is at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,10 @@ class Rate:
         """`order` is answered by "ok COUNT NANOSECONDS"."""
         if self.trouble:
             return
-        answer = await client.ask(order)
+        self.add(await client.ask(order))
+
+    def add(self, answer: str) -> None:
+        """Once it is known."""
         match answer.split():
             case ["ok", count, nanoseconds]:
                 self.samples.append(int(count) * 1e9 / int(nanoseconds))
@@ -62,7 +68,8 @@ class Server:
 
 @dataclass(slots=True)
 class Stage:
-    """Servers and clients of one placement. `clients` by the names of both ends."""
+    """Servers and clients of one placement. `clients` by the names of both ends; those that only one of the servers is
+    measured with are there on one core alone."""
 
     servers: dict[str, Server] = field(default_factory=dict)
     clients: dict[tuple[str, str], Child] = field(default_factory=dict)
@@ -73,16 +80,31 @@ async def stage(placement: Placement, programs: Path, principal: str) -> AsyncIt
     """Every client with every server. `programs` is where libtirpc's were built."""
     made = Stage()
     async with AsyncExitStack() as stack:
-        for name, command in ((OURS, ours("server", TARGET)), (THEIRS, [programs / "tirpc_server", "tcp", TARGET])):
+        servers: dict[str, Sequence[object]] = {
+            OURS: ours("server", TARGET),
+            THEIRS: [programs / "tirpc_server", "tcp", TARGET],
+        }
+        for name, command in servers.items():
             process = await stack.enter_async_context(kept_to(placement.server, *command))
             made.servers[name] = Server(process, int((await process.line()).split()[1]))
-        for name, server in made.servers.items():
-            for kind, command in (
-                (OURS, ours("client", server.port, TARGET, principal)),
-                (THEIRS, [programs / "tirpc_client", "tcp", server.port, TARGET]),
-            ):
-                made.clients[kind, name] = await stack.enter_async_context(kept_to(placement.client, *command))
+        for ends, command in _clients(made, placement, programs, principal).items():
+            made.clients[ends] = await stack.enter_async_context(kept_to(placement.client, *command))
         yield made
+
+
+def _clients(
+    made: Stage, placement: Placement, programs: Path, principal: str
+) -> dict[tuple[str, str], Sequence[object]]:
+    """Their commands."""
+    commands: dict[tuple[str, str], Sequence[object]] = {}
+    for name, server in made.servers.items():
+        commands[OURS, name] = ours("client", server.port, TARGET, principal)
+        commands[THEIRS, name] = [programs / "tirpc_client", "tcp", server.port, TARGET]
+    if placement is ONE_CORE:
+        commands[BLOCKING, OURS] = module("bench.blocking_peer", made.servers[OURS].port, TARGET, principal)
+        if CHECKOUT:
+            commands[PYNFS, THEIRS] = module("bench.pynfs_peer", CHECKOUT, made.servers[THEIRS].port, TARGET)
+    return commands
 
 
 @asynccontextmanager
@@ -94,4 +116,8 @@ async def kept_to(core: int, *command: object) -> AsyncIterator[Child]:
 
 def ours(*arguments: object) -> list[object]:
     """The command of one of our ends."""
-    return [sys.executable, "-m", "bench.peer", *arguments]
+    return module("bench.peer", *arguments)
+
+
+def module(name: str, *arguments: object) -> list[object]:
+    return [sys.executable, "-m", name, *arguments]
