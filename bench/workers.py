@@ -54,13 +54,16 @@ class Workers:
         return self.loads[octets, 2].rates.median / self.loads[octets, 1].rates.median
 
     def allowed(self, octets: int) -> float:
-        """How many times it could be, at most: two workers do no more than twice as much, and all cores together no
-        more than what one call costs the server and its client goes into them."""
+        """What that can be, if a worker takes one core at most and all cores do nothing else."""
+        return self._most(octets, 2) / self._most(octets, 1)
+
+    def _most(self, octets: int, workers: int) -> float:
+        """Calls per second: every call costs its server and its client processor time."""
         one = self.loads[octets, 1]
-        return min(2.0, self.most(octets) / one.rates.median)
+        return min(workers / one.server.median, self.most(octets))
 
     def most(self, octets: int) -> float:
-        """Calls per second if all cores do nothing else."""
+        """By any number of workers."""
         one = self.loads[octets, 1]
         return len(CORES) / (one.server.median + one.client.median)
 
