@@ -9,11 +9,14 @@ from bench.document import table
 from bench.stage import (
     BLOCKING,
     CHECKOUT,
+    MIXED,
     ONE_CORE,
     OURS,
+    PAIRS,
     PLACEMENTS,
     PYNFS,
     THEIRS,
+    Ends,
     Placement,
     Rate,
     Stage,
@@ -46,7 +49,8 @@ async def measure(programs: Path, principal: str, rounds: int, milliseconds: int
     """All cells, `rounds` times each."""
     rates: Rates = {}
     for placement in PLACEMENTS:
-        async with stage(placement, programs, principal) as made:
+        ends = (*PAIRS, *MIXED) if placement is ONE_CORE else PAIRS
+        async with stage(placement, programs, principal, ends) as made:
             for round_number in range(rounds):
                 print(f"calls, {placement.name}, round {round_number + 1} of {rounds}", flush=True)
                 for security in (*SECURITIES, *UPGRADED):
@@ -55,35 +59,34 @@ async def measure(programs: Path, principal: str, rounds: int, milliseconds: int
 
 
 async def _measure(made: Stage, placement: Placement, security: str, milliseconds: int, rates: Rates) -> None:
-    pairs = [pair for pair in made.clients if any(levels(pair, placement, security, octets) for octets in SIZES)]
-    for pair in pairs:
-        answer = await made.clients[pair].ask(f"open {security}")
-        assert answer == "ok", answer
+    pairs = [pair for pair in made.clients if any(levels(pair, security, octets) for octets in SIZES)]
+    answers = {pair: await made.clients[pair].ask(f"open {security}") for pair in pairs}
     for octets in SIZES:
-        turns = [(level, pair) for pair in pairs for level in levels(pair, placement, security, octets)]
+        turns = [(level, pair) for pair in pairs for level in levels(pair, security, octets)]
         for in_flight, (client, server) in sorted(turns, key=lambda turn: turn[0]):
             cell = Cell(client, server, placement.name, security, octets, in_flight)
             rate = rates.setdefault(cell, Rate())
-            await rate.measure(made.clients[client, server], f"loop {octets} {in_flight} {milliseconds}")
+            if answers[client, server] == "ok":
+                await rate.measure(made.clients[client, server], f"loop {octets} {in_flight} {milliseconds}")
+            elif not rate.samples:
+                rate.trouble = answers[client, server]
     for pair in pairs:
         await made.clients[pair].ask("close")
 
 
-def levels(pair: tuple[str, str], placement: Placement, security: str, octets: int) -> tuple[int, ...]:
+def levels(pair: Ends, security: str, octets: int) -> tuple[int, ...]:
     """How many calls are in flight where it is measured."""
     small, large = octets <= SMALL, octets == MIB
     if pair == (OURS, OURS):
         return (1, 4, 16, 64) if large else (1, 16, 64)
-    if security in UPGRADED or (placement is not ONE_CORE and pair != (THEIRS, THEIRS)):
+    client, _ = pair
+    if security in UPGRADED or (client == BLOCKING and octets):
         return ()
-    match pair:
-        case (client, _) if client == BLOCKING:
-            return (1,) if octets == 0 else ()
-        case (client, _) if client == PYNFS:
-            return (1, 16, 64) if small else (1, 4) if large else (1, 16)  # more makes it slower
-        case (client, _) if client == OURS:
-            return (1, 16, 64) if small else (1, 16)
-    return (1,)  # libtirpc's client waits for each reply
+    if client == PYNFS and not small:
+        return (1, 4) if large else (1, 16)  # more makes it slower
+    if client in (PYNFS, OURS):
+        return (1, 16, 64) if small else (1, 16)
+    return (1,)  # they wait for each reply
 
 
 def peer(rates: Rates, cell: Cell) -> Rate:
@@ -100,7 +103,7 @@ def pynfs(rates: Rates, cell: Cell) -> Rate:
         if (known.client, known.security, known.octets) == (PYNFS, security, cell.octets)
         and known.in_flight <= cell.in_flight
     ]
-    return max(same, key=lambda rate: rate.median)
+    return max(same, key=lambda rate: (not rate.trouble, rate.median))
 
 
 def tables(rates: Rates) -> str:
@@ -150,23 +153,23 @@ def _beside_pynfs(rates: Rates) -> str:
     return table(["", *head, "our client, 64 (16 from 64 KiB on)", "and our server"], rows)
 
 
-def _plain(rates: Rates, ends: tuple[str, str], security: str, octets: int, in_flight: Iterable[int]) -> list[str]:
+def _plain(rates: Rates, ends: Ends, security: str, octets: int, in_flight: Iterable[int]) -> list[str]:
     """Rates, or nothing where it is not measured."""
     cells = [Cell(*ends, ONE_CORE.name, security, octets, level) for level in in_flight]
     return [shown(rates[cell]) if cell in rates else "" for cell in cells]
 
 
 def _against(
-    rates: Rates, ends: tuple[str, str], placement: str, security: str, octets: int, in_flight: Iterable[int]
+    rates: Rates, ends: Ends, placement: str, security: str, octets: int, in_flight: Iterable[int]
 ) -> list[str]:
     """The same, with libtirpc's."""
     cells = [Cell(*ends, placement, security, octets, level) for level in in_flight]
     return [against(rates[cell], peer(rates, cell)) if cell in rates else "" for cell in cells]
 
 
-def shown(rate: Rate) -> str:
-    """Calls per second."""
-    return "fails" if rate.trouble else f"{rate.median:,.0f}"
+def shown(rate: Rate, scale: float = 1) -> str:
+    """Calls per second, or whatever it is a rate of."""
+    return "fails" if rate.trouble else f"{rate.median * scale:,.0f}"
 
 
 def against(rate: Rate, theirs: Rate) -> str:

@@ -25,7 +25,7 @@ class Contexts:
 
 async def measure(programs: Path, principal: str, rounds: int, milliseconds: int, quick: bool) -> Contexts:
     """Every context is used for one NULL call, and destroyed."""
-    made = Contexts(held=HELD // 4 if quick else HELD)
+    made = Contexts(held=HELD // 2 if quick else HELD)
     for placement in PLACEMENTS:
         async with stage(placement, programs, principal) as here:
             ours, theirs = here.clients[OURS, OURS], here.clients[THEIRS, THEIRS]
@@ -38,7 +38,7 @@ async def measure(programs: Path, principal: str, rounds: int, milliseconds: int
                         await _rate(made, (f"rpcgss, {way}", placement.name, in_flight), ours, milliseconds)
             await theirs.ask("close")
     for security in ("krb5p", "krb5p+"):
-        async with stage(ONE_CORE, programs, principal) as here:
+        async with stage(ONE_CORE, programs, principal, [(OURS, OURS)]) as here:
             ours = here.clients[OURS, OURS]
             ends = {"client": ours, "server": here.servers[OURS].process}
             await ours.ask(f"open {security}")

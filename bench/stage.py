@@ -4,11 +4,11 @@ import os
 import shutil
 import statistics
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from tests.interop.tirpc import TARGET, Child, child
 
@@ -16,8 +16,12 @@ TASKSET: Final = Path(shutil.which("taskset") or "/usr/bin/taskset")
 CORES: Final = sorted(os.sched_getaffinity(0))
 OURS, THEIRS = "rpcgss", "libtirpc"
 BLOCKING, PYNFS = "rpcgss.blocking", "pynfs"
+Ends: TypeAlias = tuple[str, str]
+"""Names of a client and of its server."""
 CHECKOUT: Final = os.environ.get("PYNFS", "")
 """Where pynfs is, if it is at hand."""
+PAIRS: Final = ((OURS, OURS), (THEIRS, THEIRS))
+MIXED: Final = ((OURS, THEIRS), (THEIRS, OURS), (BLOCKING, OURS), *([(PYNFS, THEIRS)] if CHECKOUT else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +72,41 @@ class Server:
 
 @dataclass(slots=True)
 class Stage:
-    """Servers and clients of one placement. `clients` by the names of both ends; those that only one of the servers is
-    measured with are there on one core alone."""
+    """Servers and clients of one placement. `clients` by the names of both ends."""
 
     servers: dict[str, Server] = field(default_factory=dict)
-    clients: dict[tuple[str, str], Child] = field(default_factory=dict)
+    clients: dict[Ends, Child] = field(default_factory=dict)
 
 
 @asynccontextmanager
-async def stage(placement: Placement, programs: Path, principal: str) -> AsyncIterator[Stage]:
-    """Every client with every server. `programs` is where libtirpc's were built."""
+async def stage(
+    placement: Placement, programs: Path, principal: str, ends: Collection[Ends] = PAIRS
+) -> AsyncIterator[Stage]:
+    """Clients with servers, each `ends` of which are wanted. `programs` is where libtirpc's were built."""
     made = Stage()
+    commands: dict[str, Sequence[object]] = {
+        OURS: ours("server", TARGET),
+        THEIRS: [programs / "tirpc_server", "tcp", TARGET],
+    }
     async with AsyncExitStack() as stack:
-        servers: dict[str, Sequence[object]] = {
-            OURS: ours("server", TARGET),
-            THEIRS: [programs / "tirpc_server", "tcp", TARGET],
-        }
-        for name, command in servers.items():
-            process = await stack.enter_async_context(kept_to(placement.server, *command))
+        for name in dict.fromkeys(server for _, server in ends):
+            process = await stack.enter_async_context(kept_to(placement.server, *commands[name]))
             made.servers[name] = Server(process, int((await process.line()).split()[1]))
-        for ends, command in _clients(made, placement, programs, principal).items():
-            made.clients[ends] = await stack.enter_async_context(kept_to(placement.client, *command))
+        for client, server in ends:
+            command = _client(client, made.servers[server].port, programs, principal)
+            made.clients[client, server] = await stack.enter_async_context(kept_to(placement.client, *command))
         yield made
 
 
-def _clients(
-    made: Stage, placement: Placement, programs: Path, principal: str
-) -> dict[tuple[str, str], Sequence[object]]:
-    """Their commands."""
-    commands: dict[tuple[str, str], Sequence[object]] = {}
-    for name, server in made.servers.items():
-        commands[OURS, name] = ours("client", server.port, TARGET, principal)
-        commands[THEIRS, name] = [programs / "tirpc_client", "tcp", server.port, TARGET]
-    if placement is ONE_CORE:
-        commands[BLOCKING, OURS] = module("bench.blocking_peer", made.servers[OURS].port, TARGET, principal)
-        if CHECKOUT:
-            commands[PYNFS, THEIRS] = module("bench.pynfs_peer", CHECKOUT, made.servers[THEIRS].port, TARGET)
-    return commands
+def _client(name: str, port: int, programs: Path, principal: str) -> Sequence[object]:
+    """Its command."""
+    commands: dict[str, Sequence[object]] = {
+        OURS: ours("client", port, TARGET, principal),
+        BLOCKING: module("bench.blocking_peer", port, TARGET, principal),
+        THEIRS: [programs / "tirpc_client", "tcp", port, TARGET],
+        PYNFS: module("bench.pynfs_peer", CHECKOUT, port, TARGET),
+    }
+    return commands[name]
 
 
 @asynccontextmanager
