@@ -16,6 +16,8 @@ import trio
 
 from bench import calls, contexts, goals, libnfs, nfs, plots, workers
 from bench.document import DOCS, machine, put_figures
+from bench.libnfs import PREFIX as LIBNFS
+from bench.stage import CHECKOUT as PYNFS
 from examples.realm import Realm
 from tests.interop.tirpc import build
 
@@ -27,6 +29,8 @@ USER: Final = "alice"
 
 
 def main() -> None:
+    require(PYNFS, "rpc/rpc_pack.py")
+    require(LIBNFS, "include/nfsc/libnfs.h")
     began = time.monotonic()
     shared_memory = Path("/dev/shm")
     place = shared_memory if shared_memory.is_dir() else None
@@ -57,6 +61,12 @@ def main() -> None:
     if not QUICK:
         put_figures(DOCS / "performance.md", figures)
         plots.draw(rates, found, DOCS)
+
+
+def require(place: str, file: str) -> None:
+    """Better now than in the middle of it."""
+    if place and not (Path(place) / file).is_file():
+        raise SystemExit(f"there is no {file} in {place}: see the beginning of docs/performance.md")
 
 
 @contextmanager
