@@ -162,11 +162,11 @@ def tables(found: Workers) -> str:
         "",
         "1 worker, calls/s",
         "2 workers",
-        "",
+        "gain",
         "µs of a server for each call, 1 / 2",
         "µs of a client",
         f"most that {len(CORES)} cores allow",
-        "",
+        "gain that they allow",
         "% that the busier one did",
     ]
     title = f"### Workers: {CLIENTS} of libtirpc's clients, {SECURITY}, {len(CORES)} cores for all; median (least-most)"
