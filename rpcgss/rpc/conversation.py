@@ -154,7 +154,9 @@ class Conversation:
             return
         await trio.lowlevel.checkpoint_if_cancelled()
         unsent = link.send_now(transmission.chunks)
-        if unsent is not None:
+        if unsent is None:
+            link.look()
+        else:
             await in_time(self._until, link.send_rest(unsent))
 
     async def _send_once_more(self, link: ChannelLink, transmission: Transmission) -> None:

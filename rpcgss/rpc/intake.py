@@ -191,19 +191,14 @@ class Intake:
             await self._crowd.reap(self, "it does not begin")
         return not self._ended
 
-    async def next(self, *, look: bool = False) -> tuple[Buffer, int] | None:
+    async def next(self) -> tuple[Buffer, int] | None:
         """The next record that has a place, and the octets that are to be given back when its call is `done`. None:
-        nothing more is to be read, since the server stops, or the connection was reaped. `look`: try the socket once
-        before waiting for it.
+        nothing more is to be read, since the server stops, or the connection was reaped.
 
         Within a `watch`. Raises what `StreamChannel.receive` raises. Cancelled: nothing is lost.
         """
         if self._ended:
             return None
-        if look and self._record is None and self._channel.receive_now():
-            admitted = self.next_now()
-            if admitted is not None:
-                return admitted
         self._listening = True
         try:
             if self._record is None:
@@ -225,6 +220,13 @@ class Intake:
             return record, 0
         self._record = record
         return None
+
+    def look(self, busy: bool) -> bool:
+        """Receive what has come, for `next_now`, without waiting. `busy`: there has just been more than one; else it is
+        only worth while if others run first. False: nothing has come."""
+        if self._record is not None or self._ended:
+            return False
+        return self._channel.receive_now() if busy else self._channel.look()
 
     def forget(self) -> None:
         """The connection is over. Nothing is reserved for what has not begun."""
