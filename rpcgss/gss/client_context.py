@@ -87,8 +87,8 @@ class ClientContext:
         self._lot = trio.lowlevel.ParkingLot()
 
     def take_number_now(self, serial: int) -> int | None:
-        """`take_number` if that need not wait, nor see to anything; None: it must."""
-        if serial != self._serial or self._lot or self.spent:
+        """`take_number` of a context that is good, if it need neither wait nor see to anything; None: it must."""
+        if serial != self._serial or self._lot:
             return None
         return self.window.take(serial)
 
@@ -115,7 +115,8 @@ class ClientContext:
     def answered(self, seq_num: int) -> None:
         """Nobody waits for the reply to `seq_num` any more. Idempotent."""
         self.window.answered(seq_num)
-        self._wake()
+        if self._lot:
+            self._wake()
 
     def retire(self) -> None:
         """No new calls from now on; those that wait for room go elsewhere. Idempotent."""
