@@ -195,9 +195,15 @@ MUTATIONS = (
             "credential.gss_proc, credential.seq_num, credential.service, len(handle)",
             "credential.gss_proc, credential.service, credential.seq_num, len(handle)",
         ),
+        ("gss_proc, seq_num, service, length) + handle", "gss_proc, service, seq_num, length) + handle"),
     ),
     # Version selection
-    _one("any-version", "gss.bodies", ("if version not in versions:", "if False:")),
+    _one(
+        "any-version",
+        "gss.bodies",
+        ("if version not in versions:\n", "if False:\n"),
+        ("if version not in versions:  #", "if False:  #"),
+    ),
     _one(
         "one-stat-for-wrong-versions",
         "gss.bodies",
@@ -298,16 +304,26 @@ MUTATIONS = (
     _one(
         "service-of-init",
         "gss.session",
-        ("_NONE if self._in_channel else service", "GssService.PRIVACY"),
+        ("_NONE if in_channel else service", "GssService.PRIVACY"),
     ),
-    _one("numbers-not-incremented", "gss.window", ("self._next += 1", "self._next += 0")),
-    _one("numbers-without-end", "gss.window", ("return self._next > self._last", "return False")),
-    _one("send-window-ignored", "gss.window", ("return self._next - oldest < self.size", "return True")),
+    _one("numbers-not-incremented", "gss.window", ("self._next = seq_num + 1", "self._next = seq_num")),
+    _one(
+        "numbers-without-end",
+        "gss.window",
+        ("return self._next > self._last", "return False"),
+        ("if seq_num > self._last:", "if False:"),
+    ),
+    _one(
+        "send-window-ignored",
+        "gss.window",
+        ("return self._next - oldest < self.size", "return True"),
+        ("if seq_num - oldest >= self.size:", "if False:"),
+    ),
     _one("mic-of-half-the-header", "gss.transmission", ("protection.mic(header)", "protection.mic(header[4:])")),
     _one(
         "header-mic-not-verified",
         "gss.verification",
-        ("            now = await self.verify(context, call.header, call.verifier.body, now)\n", "            pass\n"),
+        ("            self.verify(context, call.header, call.verifier.body)\n", "            pass\n"),
     ),
     _one("call-verifier-of-any-flavor", "gss.verification", ("if call.verifier.flavor != RPCSEC_GSS:", "if False:")),
     _one("another-qop-in-mics", "gss.mechanism", ("if qop:", "if False:")),
@@ -322,20 +338,21 @@ MUTATIONS = (
         "wrapped-in-the-clear",
         "gss.mechanism",
         (
-            "_wrap, self.context, bytes(message), True)\n        if not result.encrypted:",
-            "_wrap, self.context, bytes(message), False)\n        if False:",
+            "_wrap(self.context, bytes(message), True)",
+            "_wrap(self.context, bytes(message), False)",
         ),
+        ("if not result.encrypted:\n            raise ProtectionUnavailable", "if False:\n            raise BadWrap"),
     ),
     _one(
         "signed-taken-for-encrypted",
         "gss.mechanism",
         ("if not result.encrypted:\n            raise BadWrap", "if False:\n            raise BadWrap"),
     ),
-    _one("any-service", "gss.verification", ("if credential.service not in SERVICES and not in_channel:", "if False:")),
+    _one("any-service", "gss.verification", ("if service not in SERVICES and not in_channel:", "if False:")),
     _one(
         "any-gss-proc",
         "gss.server",
-        ("if credential.gss_proc == _DATA:", "if not 1 <= credential.gss_proc <= 3:"),
+        ("if credential.gss_proc != _DATA:", "if 1 <= credential.gss_proc <= 3:"),
     ),
     _one(
         "any-handle",
@@ -383,14 +400,14 @@ MUTATIONS = (
     _one(
         "another-number-in-the-verifier",
         "gss.session",
-        ("(self.context.version, self._seq_num,", "(self.context.version, 1 + self._seq_num,"),
+        ("(context.version, self._seq_num,", "(context.version, 1 + self._seq_num,"),
     ),
     _one(
         "reply-verifier-not-checked",
         "gss.transmission",
-        ("            await self._verify(reply, self._signed)\n", "            pass\n"),
+        ("            self._verify(verifier.body, self._header)\n", "            pass\n"),
     ),
-    _one("null-verifier-of-a-success", "gss.transmission", ("elif success or reply", "elif reply")),
+    _one("null-verifier-of-a-success", "gss.transmission", ("elif success or verifier", "elif verifier")),
     _one(
         "null-verifier-of-a-refusal",
         "rpc.dispatch",
@@ -407,10 +424,7 @@ MUTATIONS = (
     _one(
         "results-not-verified",
         "gss.transmission",
-        (
-            "unprotect, context.protection, self._service, self.number",
-            "unprotect, context.protection, GssService.NONE, self.number",
-        ),
+        ("unprotect(protection, self._service, self.number", "unprotect(protection, GssService.NONE, self.number"),
     ),
     # Denials
     _one(
@@ -533,6 +547,7 @@ MUTATIONS = (
         "version-1-in-every-credential",
         "gss.bodies",
         ("_FIXED.pack(credential.version,", "_FIXED.pack(RPCSEC_GSS_VERS_1,"),
+        ("_RPCSEC_GSS, size, version,", "_RPCSEC_GSS, size, RPCSEC_GSS_VERS_1,"),
     ),
     _one("bound-to-nothing", "gss.control", ("ours = bindings(tls)\n", 'ours = bindings(tls) or b"nothing"\n')),
     _one("binding-with-any-service", "gss.server", ("if credential.service != GssService.NONE:", "if False:")),
@@ -550,7 +565,7 @@ MUTATIONS = (
         "binding-mic-not-verified",
         "gss.server",
         (
-            "now = await self._verification.verify(context, signed, binding.mic, now)",
+            "self._verification.verify(context, signed, binding.mic)",
             "pass",
         ),
     ),

@@ -112,6 +112,7 @@ class StreamChannel(trio.abc.Channel[Buffer]):
         self._outbox: Final = Outbox(stream, peer)
         self._in_a_row = 0
         self._outlook: Final = _Outlook()
+        self._outlook_later: Final = _Outlook()
         self._failure: Exception | None = None  # that `receive` has yet to raise
         self._more = False  # the kernel had as much as was asked for, so there may be more
 
@@ -222,14 +223,20 @@ class StreamChannel(trio.abc.Channel[Buffer]):
             return False
 
     def look(self) -> bool:
-        """Let other processes run for a moment, then `receive_now`, unless that has been of no use of late. Where both
-        ends share a core, the answer is there by then: a NULL call takes half the time of one that is waited for."""
-        if not self._outlook.good:
+        """`receive_now`, and if nothing has come, once more when other processes have run for a moment; each of the two
+        unless it has been of no use of late. Where both ends share a core, the answer is there by then: a NULL call
+        takes half the time of one that is waited for."""
+        if self._outlook.good:
+            found = self.receive_now()
+            self._outlook.found(found)
+            if found:
+                return True
+        if not self._outlook_later.good:
             return False
         began = time.perf_counter()
         os.sched_yield()
         found = self.receive_now()
-        self._outlook.found(found and time.perf_counter() - began < LOOK_SECONDS)
+        self._outlook_later.found(found and time.perf_counter() - began < LOOK_SECONDS)
         return found
 
     async def start_tls(

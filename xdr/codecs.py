@@ -46,7 +46,10 @@ class Codec(ABC, Generic[T]):
         copied but pieces of their own, everything else is. Raises ``EncodeError``."""
         out: list[Buffer] = []
         self.write(value, out)
-        return gathered(out)
+        for chunk in out:
+            if len(chunk) > JOINED_UP_TO:
+                return gathered(out)
+        return [b"".join(out)]
 
     def decode(self, data: Buffer) -> T:
         """The value of exactly ``data``. Raises ``DecodeError``, also if octets are left over."""
@@ -132,8 +135,6 @@ def decode_error(fault: Exception, cursor: Cursor) -> DecodeError:
 
 def gathered(chunks: list[Buffer]) -> list[Buffer]:
     """``chunks`` as few pieces, none of which anybody can change."""
-    if max(map(len, chunks), default=0) <= JOINED_UP_TO:
-        return [b"".join(chunks)]
     pieces: list[Buffer] = []
     begin = 0
     for index, chunk in enumerate(chunks):

@@ -21,7 +21,7 @@ from xdr import Buffer
 
 _FIXED: Final = Struct(">5I")  # version, gss_proc, seq_num, service, length of the handle
 _HEADER: Final = Struct(">13I")  # xid, CALL, rpcvers, prog, vers, proc; flavor and length of the credential; the same
-_VERSION_AND_PROC: Final = Struct(">2I")
+_WORDS_2: Final = Struct(">2I")
 _WORD: Final = Struct(">I")
 _CALL: Final = int(msg_type.CALL)
 _RPCSEC_GSS: Final = int(auth_flavor.RPCSEC_GSS)
@@ -51,18 +51,24 @@ def encode_credential(credential: Credential) -> bytes:
     return fixed + handle + bytes(-len(handle) & 3)
 
 
-def encode_header(header: CallHeader, credential: Credential) -> bytes:
-    """The octets of a call from xid through a credential, as `encode_call_header` would make them of an opaque_auth,
-    in one step: every call under a context has one."""
-    handle = credential.handle
+def encode_header(header: CallHeader, gss_proc: int, seq_num: int, service: int, handle: bytes, version: int) -> bytes:
+    """The octets of a call from xid through a credential, as `encode_call_header` would make them of an opaque_auth of
+    a `Credential`, in one step: every call under a context has one."""
     length = len(handle)
     padding = _ZEROS[length & 3]
     size = _FIXED.size + length + len(padding)
     if size > MAX_AUTH_OCTETS:
         raise ValueError(f"a credential of {size} octets, at most {MAX_AUTH_OCTETS}")
     call = header.xid, _CALL, RPC_VERSION, header.program, header.version, header.procedure
-    said = credential.version, credential.gss_proc, credential.seq_num, credential.service
-    return _HEADER.pack(*call, _RPCSEC_GSS, size, *said, length) + handle + padding
+    return _HEADER.pack(*call, _RPCSEC_GSS, size, version, gss_proc, seq_num, service, length) + handle + padding
+
+
+def encode_verifier(mic: bytes) -> bytes:
+    """The octets of a verifier of ours, as `encode_auth` would make them of an opaque_auth."""
+    length = len(mic)
+    if length > MAX_AUTH_OCTETS:
+        raise ValueError(f"a MIC of {length} octets, at most {MAX_AUTH_OCTETS}")
+    return _WORDS_2.pack(_RPCSEC_GSS, length) + mic + _ZEROS[length & 3]
 
 
 def parse_credential_untrusted(body: Buffer, versions: Collection[int] = (RPCSEC_GSS_VERS_1,)) -> Credential:
@@ -70,24 +76,24 @@ def parse_credential_untrusted(body: Buffer, versions: Collection[int] = (RPCSEC
     try:
         version, gss_proc, seq_num, service, length = _FIXED.unpack_from(body)
     except StructError:
-        if len(body) >= _VERSION_AND_PROC.size:
-            version, gss_proc = _VERSION_AND_PROC.unpack_from(body)
-            _require_version(version, gss_proc, versions)
+        if len(body) >= _WORDS_2.size:
+            version, gss_proc = _WORDS_2.unpack_from(body)
+            if version not in versions:  # which comes first, whatever else is wrong
+                raise _wrong_version(version, gss_proc) from None
         raise AuthRefused(auth_stat.AUTH_BADCRED, f"{len(body)} octets are no credential") from None
     if version not in versions:
-        _require_version(version, gss_proc, versions)
+        raise _wrong_version(version, gss_proc)
     end = _FIXED.size + length
     if len(body) != end + (-length & 3) or any(body[end:]):
         raise AuthRefused(auth_stat.AUTH_BADCRED, "a credential of the wrong length")
     return Credential(gss_proc, seq_num, service, bytes(body[_FIXED.size : end]), version)
 
 
-def _require_version(version: int, gss_proc: int, versions: Collection[int]) -> None:
-    if version not in versions:
-        # In a creation request the version is not supported (5.2.3.2), else it is not the context's (5.3.3.3).
-        creating = gss_proc in (RPCSEC_GSS_INIT, RPCSEC_GSS_CONTINUE_INIT)
-        stat = auth_stat.AUTH_REJECTEDCRED if creating else auth_stat.AUTH_BADCRED
-        raise AuthRefused(stat, f"RPCSEC_GSS version {version}")
+def _wrong_version(version: int, gss_proc: int) -> AuthRefused:
+    # In a creation request the version is not supported (5.2.3.2), else it is not the context's (5.3.3.3).
+    creating = gss_proc in (RPCSEC_GSS_INIT, RPCSEC_GSS_CONTINUE_INIT)
+    stat = auth_stat.AUTH_REJECTEDCRED if creating else auth_stat.AUTH_BADCRED
+    return AuthRefused(stat, f"RPCSEC_GSS version {version}")
 
 
 def protect(
@@ -119,10 +125,11 @@ def unprotect(protection: MessageProtection, service: GssService, seq_num: int, 
     numbered: Buffer
     if service is _INTEGRITY:
         numbered, position = _opaque_untrusted(view, 0)
-        mic = _last_opaque_untrusted(view, position)
+        mic, _ = _opaque_untrusted(view, position, last=True)
         protection.verify_mic(numbered, mic)
     else:
-        numbered = protection.unwrap(_last_opaque_untrusted(view, 0))
+        token, _ = _opaque_untrusted(view, 0, last=True)
+        numbered = protection.unwrap(token)
     if numbered[:4] != _WORD.pack(seq_num):
         raise BadBody("the sequence number in the body is not the header's")
     return numbered[4:] if len(numbered) <= COPIED_UP_TO else memoryview(numbered)[4:]
@@ -133,7 +140,7 @@ def signed_by_reply(version: int, seq_num: int, header: Buffer) -> bytes:
     xid through credential, in which the mtype says REPLY (RFC 7861, 2.3). Handles of version 3 may share their keys
     and their numbers, so it is the handle in there that tells the replies apart."""
     if version < RPCSEC_GSS_VERS_3:
-        return word(seq_num)
+        return _WORD.pack(seq_num)
     return b"".join((header[:4], _WORD.pack(msg_type.REPLY), header[8:]))
 
 
@@ -142,8 +149,9 @@ def word(number: int) -> bytes:
     return _WORD.pack(number)
 
 
-def _opaque_untrusted(view: memoryview, position: int) -> tuple[memoryview, int]:
-    """The value of the opaque field at `position`, and where the next one begins. Raises `BadBody`."""
+def _opaque_untrusted(view: memoryview, position: int, *, last: bool = False) -> tuple[memoryview, int]:
+    """The value of the opaque field at `position`, and where the next one begins; `last`: there is none. Raises
+    `BadBody`."""
     try:
         (length,) = _WORD.unpack_from(view, position)
     except StructError:
@@ -158,11 +166,6 @@ def _opaque_untrusted(view: memoryview, position: int) -> tuple[memoryview, int]
         position = end
     if position > len(view):
         raise BadBody(f"the protected body has {len(view) - start} octets of {length}")
-    return view[start:end], position
-
-
-def _last_opaque_untrusted(view: memoryview, position: int) -> memoryview:
-    value, end = _opaque_untrusted(view, position)
-    if end != len(view):
+    if last and position != len(view):
         raise BadBody("the protected body does not end where it should")
-    return value
+    return view[start:end], position

@@ -19,15 +19,16 @@ def gss_call(function: Callable[ArgumentsP, ResultT], *args: ArgumentsP.args, **
     try:
         return function(*args, **kwargs)
     except raw.GSSError as error:
-        raise _translated(error) from error
+        raise translated(error) from error
 
 
 def raise_if_expired(error: raw.GSSError) -> None:
     if error.maj_code & 0x00FF0000 == GSS_S_CONTEXT_EXPIRED:
-        raise _translated(error) from error
+        raise translated(error) from error
 
 
-def _translated(error: raw.GSSError) -> GssError:
+def translated(error: raw.GSSError) -> GssError:
+    """For calls of every message, which `gss_call` would make 0.3 µs slower."""
     major, minor = int(error.maj_code) & 0xFFFFFFFF, int(error.min_code) & 0xFFFFFFFF
     texts = error.get_all_statuses(error.min_code, False) if minor else []
     if not any(texts) or texts == ["Success"] or texts == ["Unknown error"]:

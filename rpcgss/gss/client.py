@@ -12,10 +12,9 @@ from typing import Final
 import trio
 
 from rpcgss.gss.assertions import Assertion, Listed
-from rpcgss.gss.bodies import Credential, encode_header
+from rpcgss.gss.bodies import encode_header, encode_verifier
 from rpcgss.gss.client_context import ClientContext
 from rpcgss.gss.client_events import ClientEvent, GssClientCounters
-from rpcgss.gss.context import RPCSEC_GSS
 from rpcgss.gss.errors import SecurityError
 from rpcgss.gss.establishing import Establishing
 from rpcgss.gss.extension import ClientExtension
@@ -29,7 +28,7 @@ from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused
 from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
 from rpcgss.rpc.messages import MAX_AUTH_OCTETS, NULL_AUTH, CallHeader, encode_auth
 from rpcgss.rpc.observe import Listeners, Source
-from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
+from rpcgss.rpc.rpc_xdr import auth_stat
 from rpcgss.rpc.work import ThreadWorker, Worker
 from xdr import Buffer
 
@@ -186,7 +185,7 @@ class GssFlavor(ClientFlavor):
         succession = self._succession
         serial = link.serial
         while True:
-            context = succession.ready_context(serial) or await succession.usable_context(header, link)
+            context = succession.ready_context() or await succession.usable_context(header, link)
             number = context.take_number_now(serial) or await context.take_number(serial)
             if number is None:
                 succession.replace(context)
@@ -255,7 +254,7 @@ class GssFlavor(ClientFlavor):
     ) -> "GssTransmission":
         service = self.demands.service
         said = _CHANNEL_PROT if context.channel else service
-        octets = encode_header(header, Credential(_DATA, number, said, context.handle, context.version))
+        octets = encode_header(header, _DATA, number, said, context.handle, context.version)
         if context.channel:
             return GssTransmission([octets + _NULL_VERIFIER, *arguments], context, number, service, self._worker, None)
         size = len(octets) if service is _NONE else len(octets) + sum(map(len, arguments))
@@ -264,5 +263,5 @@ class GssFlavor(ClientFlavor):
             mic, body = sealed(protection, service, number, octets, arguments)
         else:
             mic, body = await guard.run(self._worker, size, sealed, protection, service, number, octets, arguments)
-        chunks = [octets + encode_auth(opaque_auth(RPCSEC_GSS, mic)), *body]
+        chunks = [octets + encode_verifier(mic), *body]
         return GssTransmission(chunks, context, number, service, self._worker, octets)

@@ -91,8 +91,8 @@ class ClientContext:
         return serial == self._serial and not self._lot and not self.spent and self.window.open
 
     def take_number_now(self, serial: int) -> int | None:
-        """`take_number` if that need not wait, nor see to anything; None: it must."""
-        if serial != self._serial or self._lot or self.spent:
+        """`take_number` of a context that is good, if it need neither wait nor see to anything; None: it must."""
+        if serial != self._serial or self._lot:
             return None
         return self.window.take(serial)
 
@@ -121,7 +121,8 @@ class ClientContext:
     def answered(self, seq_num: int) -> None:
         """Nobody waits for the reply to `seq_num` any more. Idempotent."""
         self.window.answered(seq_num)
-        self._wake()
+        if self._lot:
+            self._wake()
 
     def retire(self) -> None:
         """No new calls from now on; those that wait for room go elsewhere. Idempotent."""

@@ -16,7 +16,7 @@ from typing import Final
 from gssapi import raw
 from gssapi.raw.named_tuples import AcceptSecContextResult, UnwrapResult, WrapResult
 
-from rpcgss.gss.calling import gss_call, imported_name, mechanism_name, oid, raise_if_expired, with_realm
+from rpcgss.gss.calling import gss_call, imported_name, mechanism_name, oid, raise_if_expired, translated, with_realm
 from rpcgss.gss.errors import AcceptorUnusable, BadMic, BadWrap, GssError, ProtectionUnavailable
 from rpcgss.gss.gss_xdr import (
     GSS_S_BAD_NAME,
@@ -244,7 +244,10 @@ class _GssapiProtection(MessageProtection):
         return self.present
 
     def mic(self, message: Buffer) -> bytes:
-        return gss_call(_get_mic, self.context, bytes(message))
+        try:
+            return _get_mic(self.context, bytes(message))
+        except raw.GSSError as error:
+            raise translated(error) from error
 
     def verify_mic(self, message: Buffer, mic: Buffer) -> None:
         try:
@@ -256,7 +259,10 @@ class _GssapiProtection(MessageProtection):
             raise BadMic("the MIC has a quality of protection that nobody asked for")
 
     def wrap(self, message: Buffer) -> bytes:
-        result = gss_call(_wrap, self.context, bytes(message), True)
+        try:
+            result = _wrap(self.context, bytes(message), True)
+        except raw.GSSError as error:
+            raise translated(error) from error
         if not result.encrypted:
             raise ProtectionUnavailable("this context cannot encrypt")
         return result.message

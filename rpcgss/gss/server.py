@@ -40,7 +40,7 @@ from rpcgss.gss.gss_xdr import (
 )
 from rpcgss.gss.provider import Acceptor, GssService
 from rpcgss.gss.repeats import Repeats
-from rpcgss.gss.session import CREDPROBLEM, CTXPROBLEM, GssServerCounters, GssSession, service_of
+from rpcgss.gss.session import CREDPROBLEM, CTXPROBLEM, SERVICE_OF, GssServerCounters, GssSession
 from rpcgss.gss.store import ContextStore
 from rpcgss.gss.verification import SERVICES, Verification, lost_meanwhile
 from rpcgss.rpc.errors import AuthRefused, GarbageArguments, ProcedureUnavailable
@@ -156,8 +156,31 @@ class GssServerFlavor(ServerFlavor):
         """See `ServerFlavor`. Cancelled: a number that the window has taken stays taken, a context that is in the store
         stays there."""
         credential = parse_credential_untrusted(call.credential.body, self._versions)
-        if credential.gss_proc == _DATA:
-            return await self._admit(call, credential, connection)
+        if credential.gss_proc != _DATA:
+            return await self._control_message(call, credential, connection)
+        context = await self._verification.verified(call, credential, connection)
+        if context is None:
+            return None
+        if self.store.drop_policy is not None and self.store.drop_is_due(context, self._clock()):
+            raise AuthRefused(CREDPROBLEM, "lost on purpose")
+        service = SERVICE_OF[credential.service]
+        if service not in self._services:
+            self.counters.too_weak += 1
+            weak = f"{service.name.lower()} of {context.initiator.display!r} is not enough here"
+            raise AuthRefused(auth_stat.AUTH_TOOWEAK, weak)
+        if self._principals is not None and not context.mapped:
+            await self._map(context, self._principals)
+        if self._turns is not None:
+            await self._turns.take(context.initiator.exported)
+            if not context.alive:
+                self._turns.give_back(context.initiator.exported)
+                raise lost_meanwhile()
+        self.counters.calls += 1
+        return GssSession(context, credential, call.header, self._worker, self.counters, self._turns)
+
+    async def _control_message(
+        self, call: ReceivedCall, credential: Credential, connection: Connection
+    ) -> Answer | None:
         match credential.gss_proc:
             case rpc_gss_proc_t.RPCSEC_GSS_INIT:
                 return await self._create(self._creation.begin, call, credential, connection)
@@ -189,27 +212,6 @@ class GssServerFlavor(ServerFlavor):
         if connection.reliable:
             return await step(call, credential, connection)
         return await self._repeats.once(call, connection, partial(step, call, credential, connection))
-
-    async def _admit(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Session | None:
-        context = await self._verification.verified(call, credential, connection)
-        if context is None:
-            return None
-        if self.store.drop_policy is not None and self.store.drop_is_due(context, self._clock()):
-            raise AuthRefused(CREDPROBLEM, "lost on purpose")
-        service = service_of(credential)
-        if service not in self._services:
-            self.counters.too_weak += 1
-            weak = f"{service.name.lower()} of {context.initiator.display!r} is not enough here"
-            raise AuthRefused(auth_stat.AUTH_TOOWEAK, weak)
-        if self._principals is not None and not context.mapped:
-            await self._map(context, self._principals)
-        if self._turns is not None:
-            await self._turns.take(context.initiator.exported)
-            if not context.alive:
-                self._turns.give_back(context.initiator.exported)
-                raise lost_meanwhile()
-        self.counters.calls += 1
-        return GssSession(context, credential, call.header, self._worker, self.counters, self._turns)
 
     async def _map(self, context: Context, principals: PrincipalMap) -> None:
         """A context by ticket is used for the first time."""
@@ -257,7 +259,8 @@ class GssServerFlavor(ServerFlavor):
             return None
         if binding.supported:
             signed = signed_by_bind(call.header, binding.bind_chan_hash)
-            now = await self._verification.verify(context, signed, binding.mic, now)
+            now = await self._verification.wait(context)
+            self._verification.verify(context, signed, binding.mic)
             if not self._verification.take(context, credential.seq_num, now):
                 return None
             context.bind(connection.serial)
@@ -276,7 +279,7 @@ class GssServerFlavor(ServerFlavor):
         context = await self._verification.verified(call, credential, connection)
         if context is None:
             return None
-        service = service_of(credential)
+        service = SERVICE_OF[credential.service]
         if service is GssService.NONE:
             raise AuthRefused(auth_stat.AUTH_TOOWEAK, "a control message of version 3 without protection")
         session = GssSession(context, credential, call.header, self._worker, self.counters)

@@ -20,9 +20,11 @@ from xdr import Buffer
 CREDPROBLEM: Final = auth_stat.RPCSEC_GSS_CREDPROBLEM
 CTXPROBLEM: Final = auth_stat.RPCSEC_GSS_CTXPROBLEM
 CHANNEL_PROT: Final = int(rpc_gss_service_t.rpc_gss_svc_channel_prot)
+SERVICE_OF: Final = {int(service): service for service in GssService} | {CHANNEL_PROT: GssService.PRIVACY}
+"""What a call is protected by, of the service in its credential. TLS 1.3 encrypts, so the channel is as good as PRIVACY
+(RFC 5403, 7)."""
+
 _NONE: Final = GssService.NONE
-# TLS 1.3 encrypts, so the channel is as good as PRIVACY (RFC 5403, 7).
-_SERVICES: Final = {int(service): service for service in GssService} | {CHANNEL_PROT: GssService.PRIVACY}
 
 
 @dataclass(slots=True)
@@ -70,10 +72,11 @@ class GssSession(Session):
         counters: GssServerCounters,
         turns: Turns | None = None,
     ) -> None:
-        service = service_of(credential)
-        self._in_channel: Final = credential.service == CHANNEL_PROT
-        self._service: Final = _NONE if self._in_channel else service
-        self.identity = context.identity(service, channel_bound=self._in_channel)
+        service = SERVICE_OF[credential.service]
+        in_channel = credential.service == CHANNEL_PROT
+        self._in_channel: Final = in_channel
+        self._service: Final = _NONE if in_channel else service
+        self.identity = context.identity(service, channel_bound=in_channel)
         self.context: Final = context
         self._header: Final = header
         self._seq_num: Final = credential.seq_num
@@ -100,16 +103,8 @@ class GssSession(Session):
         (5.3.3.4.1)."""
         if self._in_channel:
             return NULL_AUTH
-        guard, protection = self.context.guard, self.context.protection
-        signed = signed_by_reply(self.context.version, self._seq_num, self._header)
-        try:
-            if guard.lets_in(len(signed)):
-                mic = protection.mic(signed)
-            else:
-                mic = await guard.run(self._worker, len(signed), protection.mic, signed)
-        except SecurityError as error:
-            raise AuthRefused(CTXPROBLEM, str(error)) from error
-        return opaque_auth(RPCSEC_GSS, mic)
+        await self.context.guard.wait()
+        return self._verifier()
 
     async def protect(self, results: Sequence[Buffer]) -> Sequence[Buffer]:
         """Raises `SecurityError` when it cannot be done: then no reply is sent at all (5.3.3.4.1, 5.3.3.4.4)."""
@@ -117,9 +112,17 @@ class GssSession(Session):
             return results
         guard, protection = self.context.guard, self.context.protection
         size = sum(map(len, results))
-        if guard.lets_in(size):
-            return protect(protection, self._service, self._seq_num, results)
         return await guard.run(self._worker, size, protect, protection, self._service, self._seq_num, results)
+
+    async def sealed(self, results: Sequence[Buffer]) -> tuple[opaque_auth, Sequence[Buffer]]:
+        """Raises what `protect` and `verifier` raise."""
+        context = self.context
+        if self._in_channel or not context.guard.lets_in(sum(map(len, results))):
+            return await super().sealed(results)
+        body = results
+        if self._service is not _NONE:
+            body = protect(context.protection, self._service, self._seq_num, results)
+        return self._verifier(), body
 
     def finished(self) -> None:
         if not self._ended:
@@ -128,7 +131,10 @@ class GssSession(Session):
             if self._turns is not None:
                 self._turns.give_back(self.context.initiator.exported)
 
-
-def service_of(credential: Credential) -> GssService:
-    """What a call is protected by, whose service is one of those that there are."""
-    return _SERVICES[credential.service]
+    def _verifier(self) -> opaque_auth:
+        context = self.context
+        try:
+            mic = context.protection.mic(signed_by_reply(context.version, self._seq_num, self._header))
+        except SecurityError as error:
+            raise AuthRefused(CTXPROBLEM, str(error)) from error
+        return opaque_auth(RPCSEC_GSS, mic)

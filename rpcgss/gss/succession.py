@@ -89,12 +89,17 @@ class Succession:
         self._lost_at: float | None = None
         self._second_try = False  # a creation request was refused, and is tried on another connection
 
-    def ready_context(self, serial: int) -> ClientContext | None:
-        """The current context, if nothing is to be done about it before a call on connection `serial`."""
-        context, now = self.current, trio.current_time()
-        if context is None or not is_good(context, now) or self.establishing.bind_channel:
+    def ready_context(self) -> ClientContext | None:
+        """The current context, if it is plain that `usable_context` would have nothing to do."""
+        context = self.current
+        if context is None or not context.alive or context.protection.exhausted or self.establishing.bind_channel:
             return None
-        return context if self._renew_at is None or now < self._renew_at or self._attempt is not None else None
+        renew_at, expiry = self._renew_at, context.expiry
+        if renew_at is not None or expiry is not None:
+            now = trio.current_time()
+            if (renew_at is not None and now >= renew_at) or (expiry is not None and now >= expiry):
+                return None
+        return context
 
     async def usable_context(self, header: CallHeader, link: Link) -> ClientContext:
         """The current context, which is made or replaced first if need be. Raises `AuthenticationFailed`,

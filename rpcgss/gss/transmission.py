@@ -56,37 +56,33 @@ class GssTransmission(Transmission):
             if verifier != NULL_AUTH:
                 raise BadVerifier("a verifier where the channel protects")
         elif verifier.flavor == RPCSEC_GSS:
-            await self._verify(verifier.body, self._header)
+            guard = self.context.guard
+            if guard.taken:
+                await guard.wait()
+            self._verify(verifier.body, self._header)
         elif success or verifier.flavor != auth_flavor.AUTH_NONE:
             raise BadVerifier(f"a verifier of flavor {verifier.flavor}")
         if not success:
             return b""
-        return reply.body if self._service is _NONE else await self._results(reply.body)
-
-    def finished(self) -> None:
-        self.context.answered(self.number)
-
-    async def _verify(self, mic: bytes, header: bytes) -> None:
-        context = self.context
-        guard, verify = context.guard, context.protection.verify_mic
-        signed = signed_by_reply(context.version, self.number, header)
-        try:
-            if guard.lets_in(len(signed)):
-                verify(signed, mic)
-            else:
-                await guard.run(self._worker, len(signed), verify, signed, mic)
-        except SecurityError as error:
-            raise BadVerifier("the verifier is not this call's") from error
-
-    async def _results(self, body: Buffer) -> Buffer:
-        context = self.context
-        guard, protection = context.guard, context.protection
+        if self._service is _NONE:
+            return reply.body
+        guard, protection, body = self.context.guard, self.context.protection, reply.body
         try:
             if guard.lets_in(len(body)):
                 return unprotect(protection, self._service, self.number, body)
             return await guard.run(self._worker, len(body), unprotect, protection, self._service, self.number, body)
         except SecurityError as error:
             raise BadReply(f"the results are not what the server protected: {error}") from error
+
+    def finished(self) -> None:
+        self.context.answered(self.number)
+
+    def _verify(self, mic: bytes, header: bytes) -> None:
+        context = self.context
+        try:
+            context.protection.verify_mic(signed_by_reply(context.version, self.number, header), mic)
+        except SecurityError as error:
+            raise BadVerifier("the verifier is not this call's") from error
 
 
 _NONE: Final = GssService.NONE

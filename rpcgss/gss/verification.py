@@ -56,7 +56,9 @@ class Verification:
             self._counters.bad_mic += 1
             raise AuthRefused(CREDPROBLEM, f"a verifier of flavor {call.verifier.flavor}")
         else:
-            now = await self.verify(context, call.header, call.verifier.body, now)
+            if context.guard.taken:
+                now = await self.wait(context)
+            self.verify(context, call.header, call.verifier.body)
         return context if self.take(context, number, now) else None
 
     def take(self, context: Context, number: int, now: float) -> bool:
@@ -94,15 +96,15 @@ class Verification:
             raise AuthRefused(CTXPROBLEM, f"sequence number {credential.seq_num:#x}")
         return context
 
-    async def verify(self, context: Context, message: Buffer, mic: bytes, now: float) -> float:
-        """Returns the time when it is done; `now` was that when it began."""
-        verify = context.protection.verify_mic
+    async def wait(self, context: Context) -> float:
+        """Until nobody is inside the context's protection. Returns the time then."""
+        await context.guard.wait()
+        return self._clock()
+
+    def verify(self, context: Context, message: Buffer, mic: bytes) -> None:
+        """Returns only if `mic` is that of a header, which is never long."""
         try:
-            if context.guard.lets_in(len(message)):
-                verify(message, mic)
-                return now
-            await context.guard.run(self._worker, len(message), verify, message, mic)
-            return self._clock()
+            context.protection.verify_mic(message, mic)
         except ContextExpired as error:
             self._store.expire(context, self._clock())
             raise AuthRefused(CTXPROBLEM, error.text) from error

@@ -90,11 +90,23 @@ class SendWindow:
 
     def take(self, connection: int = 0) -> int | None:
         """The next number, in flight on `connection` from now on; None: the window is closed, or no number is left."""
-        return self._issue(connection) if self._has_room() and not self.exhausted else None
+        seq_num = self._next
+        if seq_num > self._last:
+            return None
+        for oldest in self._unanswered:
+            if seq_num - oldest >= self.size:
+                return None
+            break
+        self._next = seq_num + 1
+        self._unanswered[seq_num] = connection
+        return seq_num
 
     def take_last(self) -> int:
         """A number for DESTROY, whatever is unanswered or exhausted: nothing is sent after it."""
-        return self._issue(0)
+        seq_num = self._next
+        self._next += 1
+        self._unanswered[seq_num] = 0
+        return seq_num
 
     def answered(self, seq_num: int) -> None:
         """`seq_num` is in flight no more. Idempotent."""
@@ -110,15 +122,8 @@ class SendWindow:
             del self._unanswered[seq_num]
 
     def _has_room(self) -> bool:
-        for oldest in self._unanswered:
-            return self._next - oldest < self.size
-        return True
-
-    def _issue(self, connection: int) -> int:
-        seq_num = self._next
-        self._next += 1
-        self._unanswered[seq_num] = connection
-        return seq_num
+        oldest = next(iter(self._unanswered), self._next)
+        return self._next - oldest < self.size
 
 
 @lru_cache(maxsize=16)

@@ -142,8 +142,8 @@ class Dispatcher:
         """The reply to a verified call; None: there is none that could be protected. Raises `RpcError`."""
         try:
             try:
-                body = await session.protect(await self._execute(call, session, connection, seen))
-                reply: list[Buffer] = [encode_success(call.xid, await session.verifier()), *body]
+                verifier, body = await session.sealed(await self._execute(call, session, connection, seen))
+                reply: list[Buffer] = [encode_success(call.xid, verifier), *body]
                 if connection.max_reply is not None:
                     _require_room(reply, connection.max_reply)
                 if seen is not None:

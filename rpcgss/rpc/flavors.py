@@ -279,6 +279,11 @@ class Session(ABC):
     async def protect(self, results: Sequence[Buffer]) -> Sequence[Buffer]:
         """The body of a successful reply. Both come in pieces, as `xdr.Codec.pieces` cuts them."""
 
+    async def sealed(self, results: Sequence[Buffer]) -> tuple[opaque_auth, Sequence[Buffer]]:
+        """Verifier and body of a successful reply, which nearly every call needs together."""
+        body = await self.protect(results)
+        return await self.verifier(), body
+
     def finished(self) -> None:  # noqa: B027  # most flavors keep nothing
         """The call has ended, replied to or not. Idempotent."""
 
@@ -312,6 +317,9 @@ class _PlainSession(Session):
 
     async def protect(self, results: Sequence[Buffer]) -> Sequence[Buffer]:
         return results
+
+    async def sealed(self, results: Sequence[Buffer]) -> tuple[opaque_auth, Sequence[Buffer]]:
+        return NULL_AUTH, results
 
 
 class AcceptNone(ServerFlavor):

@@ -221,12 +221,9 @@ class Intake:
         self._record = record
         return None
 
-    def look(self, busy: bool) -> bool:
-        """Receive what has come, for `next_now`, without waiting. `busy`: there has just been more than one; else it is
-        only worth while if others run first. False: nothing has come."""
-        if self._record is not None or self._ended:
-            return False
-        return self._channel.receive_now() if busy else self._channel.look()
+    def look(self) -> bool:
+        """Receive what has come, for `next_now`, without waiting. False: nothing has come."""
+        return self._record is None and not self._ended and self._channel.look()
 
     def forget(self) -> None:
         """The connection is over. Nothing is reserved for what has not begun."""

@@ -120,7 +120,7 @@ class Serving:
             self._tasks.start_soon(self._lead)
 
         admitted: tuple[Buffer, int] | None = None
-        in_a_row = together = 0  # calls since others had a turn, and of those since something was received
+        in_a_row = 0  # calls since others had a turn
         try:
             while admitted is not None or await intake.goes_on():
                 with intake.watch() as watch:
@@ -136,8 +136,7 @@ class Serving:
                                 await trio.lowlevel.checkpoint()
                                 in_a_row = 0
                                 continue
-                            busy, together = together > 1, 0
-                            if intake.look(busy):
+                            if intake.look():
                                 continue
                             admitted = await self._read(intake.next())
                             in_a_row = 0
@@ -146,7 +145,6 @@ class Serving:
                         if watch.cancel_called:
                             break  # nothing may begin under it any more
                         in_a_row += 1
-                        together += 1
                         call, admitted = self._call(*admitted), None
                         answer = await in_place(call, hand_over)
                         if not leading:

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from rpcgss.gss.bodies import (
     Credential,
     encode_credential,
+    encode_header,
+    encode_verifier,
     parse_credential_untrusted,
     protect,
     unprotect,
@@ -22,7 +24,8 @@ from rpcgss.gss.gss_xdr import (
 )
 from rpcgss.gss.provider import GssService
 from rpcgss.rpc.errors import AuthRefused
-from rpcgss.rpc.rpc_xdr import auth_stat
+from rpcgss.rpc.messages import CallHeader, encode_auth, encode_call_header
+from rpcgss.rpc.rpc_xdr import auth_flavor, auth_stat, opaque_auth
 from tests.gss.fake_mechanism import FakeProtection
 from xdr import DecodeError
 
@@ -104,6 +107,26 @@ def test_bodies_there_and_back(service: GssService, content: bytes) -> None:
     body = b"".join(protect(us, service, 7, (content,)))
     assert bytes(unprotect(them, service, 7, body)) == content
     assert len(body) % 4 == 0
+
+
+@given(st.binary(max_size=40), st.lists(st.integers(0, 2**32 - 1), min_size=8, max_size=8), st.binary(max_size=400))
+def test_headers_in_one_step(handle: bytes, numbers: list[int], mic: bytes) -> None:
+    xid, program, version, procedure, gss_proc, seq_num, service, gss_version = numbers
+    header = CallHeader(xid, program, version, procedure)
+    credential = encode_credential(Credential(gss_proc, seq_num, service, handle, gss_version))
+    assert encode_header(header, gss_proc, seq_num, service, handle, gss_version) == encode_call_header(
+        header, opaque_auth(auth_flavor.RPCSEC_GSS, credential)
+    )
+    assert encode_verifier(mic) == encode_auth(opaque_auth(auth_flavor.RPCSEC_GSS, mic))
+
+
+def test_headers_that_are_too_long() -> None:
+    header = CallHeader(1, 2, 3, 4)
+    assert len(encode_header(header, 0, 1, 1, bytes(380), 1)) == 432
+    with pytest.raises(ValueError, match="404 octets"):
+        encode_header(header, 0, 1, 1, bytes(381), 1)
+    with pytest.raises(ValueError, match="401 octets"):
+        encode_verifier(bytes(401))
 
 
 def test_pieces_go_through_uncopied() -> None:

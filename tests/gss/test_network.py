@@ -1,5 +1,7 @@
 """Both flavors under the real client and server, on a network that breaks; the mechanism is the fake one."""
 
+from collections.abc import Sequence
+
 import pytest
 import trio
 
@@ -9,7 +11,6 @@ from rpcgss.gss.errors import GssError, ProtectionUnavailable
 from rpcgss.gss.gss_xdr import RPCSEC_GSS_INIT
 from rpcgss.gss.provider import GssService
 from rpcgss.gss.server import GssServerFlavor
-from rpcgss.gss.session import GssSession
 from rpcgss.gss.store import ContextStore, DropPolicy
 from rpcgss.rpc import Call, Client, OutcomeUnknown, Server, open_client
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, CallTimedOut, Refusal
@@ -262,14 +263,14 @@ async def test_results_that_cannot_be_protected_are_not_sent(
     """5.3.3.4.4: no reply. A denial would have the client send the call again, and run it twice."""
     program = Program()
 
-    async def fail(self: GssSession, results: Buffer) -> Buffer:
+    def fail(*arguments: object) -> Sequence[Buffer]:
         raise ProtectionUnavailable("used up")
 
     async with trio.open_nursery() as nursery:
         network = Network(nursery, Server([program], [gss()]))
         async with open_client(network.connect, flavor()) as client:
             with monkeypatch.context() as patch:
-                patch.setattr(GssSession, "protect", fail)
+                patch.setattr("rpcgss.gss.session.protect", fail)
                 with pytest.raises(CallTimedOut):
                     await client.call(ECHO, b"once", timeout=5)
             assert await client.call(ECHO, b"again") == b"again"

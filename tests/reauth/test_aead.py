@@ -1,9 +1,13 @@
 """AEAD protection: vectors, directions, kinds, counters, and all the ways in which a nonce might come twice."""
 
 import copy
+import ctypes
+import itertools
+import mmap
 import os
 import pickle
 import threading
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import pytest
@@ -232,6 +236,43 @@ def test_case_19_a_forked_child_refuses() -> None:
     end.verify_mic(b"message", mic)
 
 
+@pytest.mark.parametrize("sign", [aead._unforked, aead._ProcessNumber()], ids=["page", "number"])
+def test_case_19_a_child_refuses_to_send_that_was_forked_behind_our_back(
+    sign: mmap.mmap | aead._ProcessNumber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a library, say: then nobody calls what is registered with Python."""
+    monkeypatch.setattr(aead, "_unforked", sign)
+    end, _ = ends()
+    child = ctypes.PyDLL(None).fork()
+    if child == 0:
+        status = 1
+        try:
+            for send in (end.mic, end.wrap):
+                with pytest.raises(ProtectionUnavailable, match="fork"):
+                    send(b"message")
+            initiator, acceptor = ends()  # of its own
+            status = 0 if acceptor.unwrap(initiator.wrap(b"message")) == b"message" else 1
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    end.mic(b"message")
+
+
+@pytest.mark.parametrize("counters", [itertools.count, aead._LockedCounters])
+def test_no_counter_is_given_to_two_threads(counters: Callable[[], Iterator[int]]) -> None:
+    numbers, taken = counters(), []
+
+    def take() -> None:
+        taken.append([next(numbers) for _ in range(5000)])
+
+    threads = [threading.Thread(target=take) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(itertools.chain(*taken)) == list(range(30_000))
+
+
 def test_case_19_a_forked_child_with_the_same_process_number_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     end, peer = ends()
     mic, token = peer.mic(b"message"), bytes(peer.wrap(b"message"))
@@ -295,7 +336,7 @@ def test_case_19_never_copied_or_stored() -> None:
 
 def test_case_25_no_key_octets_in_repr_or_errors() -> None:
     initiator, acceptor = ends()
-    assert repr(initiator) == "<AeadProtection, 0 messages sent>"
+    assert repr(initiator) == "<AeadProtection, 0 octets sent>"
     with pytest.raises(BadWrap) as caught:
         acceptor.unwrap(bytes(40))
     assert repr(KEYS.client_to_server)[2:-1] not in repr(caught.value)
