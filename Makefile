@@ -51,8 +51,8 @@ corpus: setup ## What the XDR compiler makes of other people's .x files (RPCGSS_
 	@$(PY) -m tests.xdr.corpus
 
 .PHONY: bench
-bench: setup-test ## Speed beside libtirpc's C, as ratios of one run, for docs/performance.md (make bench QUICK=1 only prints)
-	@QUICK='$(QUICK)' $(PY) -m bench
+bench: $(if $(LIBNFS),setup-interop,setup-test) ## Speed beside other implementations, for docs/performance.md (QUICK=1 only prints; PYNFS=, LIBNFS=: see there)
+	@QUICK='$(QUICK)' PYNFS='$(PYNFS)' LIBNFS='$(LIBNFS)' $(PY) -m bench
 
 .PHONY: bench-xdr
 bench-xdr: setup ## The XDR codec beside xdrlib3, as ratios of one run

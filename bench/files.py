@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Final
 
 from examples.nfs.calls import Call
@@ -17,7 +18,11 @@ BLOCK: Final = 1 << 20
 async def read_file(call: Call, in_flight: int) -> tuple[int, int]:
     """Octets, and the nanoseconds that it took."""
     client = NfsClient(call, parallel=in_flight)
-    node = await client.lookup(await _root(client), NAME)
+    return await read_node(client, await client.lookup(await _root(client), NAME))
+
+
+async def read_node(client: NfsClient, node: Node) -> tuple[int, int]:
+    """The same, by a client that is there."""
     began = time.perf_counter_ns()
     octets = await download(client, node, BLOCK, lambda _offset, _data: None)
     return octets, time.perf_counter_ns() - began
@@ -50,6 +55,14 @@ async def stat_file(call: Call, in_flight: int) -> Callable[[], Awaitable[None]]
         await client.refresh(node)
 
     return stat
+
+
+def write_pattern(path: Path, octets: int) -> None:
+    """So large a file, of whole blocks."""
+    block = bytes(range(256)) * (BLOCK // 256)
+    with path.open("wb") as file:
+        for _ in range(octets // BLOCK):
+            file.write(block)
 
 
 async def _root(client: NfsClient) -> Node:

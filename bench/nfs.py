@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from bench.document import table
-from bench.files import NAME, OCTETS
+from bench.files import NAME, OCTETS, write_pattern
 from bench.stage import ONE_CORE, PLACEMENTS, TWO_CORES, Rate, kept_to, ours
 from tests.interop.tirpc import TARGET
 
@@ -34,10 +34,7 @@ async def measure(scratch: Path, principal: str, quick: bool) -> Files:
     files: Files = {}
     export, state = scratch / "export", scratch / "state"
     export.mkdir()
-    with (export / NAME).open("wb") as large:
-        block = bytes(range(256)) * 4096
-        for _ in range((OCTETS // 8 if quick else OCTETS) // len(block)):
-            large.write(block)
+    write_pattern(export / NAME, OCTETS // 8 if quick else OCTETS)
     for placement in PLACEMENTS:
         print(f"NFS, {placement.name}", flush=True)
         command = [*ours()[:1], "-m", "examples.nfs", "serve", export, "--port", 0, "--service", TARGET]
@@ -54,7 +51,9 @@ async def measure(scratch: Path, principal: str, quick: bool) -> Files:
                         ("write", IN_FLIGHT),
                     ):
                         rate = files.setdefault(File(placement.name, security, what, in_flight), Rate())
-                        await rate.measure(client, f"nfs {what} {in_flight} {MILLISECONDS}")
+                        await rate.measure(
+                            client, f"nfs {what} {in_flight} {MILLISECONDS // 5 if quick else MILLISECONDS}"
+                        )
                     await client.ask("close")
             server.process.terminate()
     return files

@@ -107,24 +107,16 @@ class Client:
     async def open(self, security: str) -> None:
         await self.close()
         self._security = security
-        self._tickets = None
-        if security.endswith(UPGRADED):
-            self._tickets = rpcgss.TicketClient(rpcgss.MemoryTicketStore(), upgrade=True)
-        self._client = await self._stack.enter_async_context(rpcgss.connect_tcp("127.0.0.1", self._port, self.flavor()))
+        flavor, self._tickets = flavor_of(security, self._target, self._principal)
+        self._client = await self._stack.enter_async_context(rpcgss.connect_tcp("127.0.0.1", self._port, flavor))
 
     async def close(self) -> None:
         await self._stack.aclose()
         self._client = None
 
     def flavor(self) -> rpcgss.ClientFlavor:
-        match self._security:
-            case "none":
-                return rpcgss.AuthNone()
-            case "sys":
-                return rpcgss.AuthSys()
-        service = SERVICES[self._security.removesuffix(UPGRADED)]
-        credentials = rpcgss.Credentials(principal=self._principal)
-        return rpcgss.GssFlavor(self._target, service=service, credentials=credentials, extension=self._tickets)
+        """Another one, with the tickets of the one that the connection was opened with."""
+        return flavor_of(self._security, self._target, self._principal, self._tickets)[0]
 
     async def loop(self, octets: int, in_flight: int, milliseconds: int) -> tuple[int, int]:
         data = os.urandom(octets)
@@ -164,6 +156,22 @@ class Client:
                 return await write_file(call, in_flight)
         stat = await stat_file(call, in_flight)
         return await repeated(stat, in_flight, milliseconds)
+
+
+def flavor_of(
+    security: str, target: str, principal: str, tickets: rpcgss.TicketClient | None = None
+) -> tuple[rpcgss.ClientFlavor, rpcgss.TicketClient | None]:
+    """And where its tickets are, if it has some."""
+    match security:
+        case "none":
+            return rpcgss.AuthNone(), None
+        case "sys":
+            return rpcgss.AuthSys(), None
+    if security.endswith(UPGRADED) and tickets is None:
+        tickets = rpcgss.TicketClient(rpcgss.MemoryTicketStore(), upgrade=True)
+    service = SERVICES[security.removesuffix(UPGRADED)]
+    credentials = rpcgss.Credentials(principal=principal)
+    return rpcgss.GssFlavor(target, service=service, credentials=credentials, extension=tickets), tickets
 
 
 async def repeated(call: Callable[[], Awaitable[None]], in_flight: int, milliseconds: int) -> tuple[int, int]:

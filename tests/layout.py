@@ -46,6 +46,7 @@ IO_ALLOWED = (
     "rpcgss.rpc.places",  # a queue of connections before the calls they may make
     "rpcgss.rpc.octets",  # the same before memory
     "rpcgss.rpc.intake",  # reads connections
+    "rpcgss.rpc.serving",
     "rpcgss.rpc.server",
     "rpcgss.rpc.signals",
     "rpcgss.gss.guard",  # a queue before a security context

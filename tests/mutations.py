@@ -338,8 +338,8 @@ MUTATIONS = (
         "wrapped-in-the-clear",
         "gss.mechanism",
         (
-            "_wrap(self._owner.context, bytes(message), True)",
-            "_wrap(self._owner.context, bytes(message), False)",
+            "_wrap(self.context, bytes(message), True)",
+            "_wrap(self.context, bytes(message), False)",
         ),
         ("if not result.encrypted:\n            raise ProtectionUnavailable", "if False:\n            raise BadWrap"),
     ),

@@ -10,7 +10,7 @@ from transport.datagram_listener import DatagramListener, DatagramSocket, Sender
 from transport.errors import RecordTooLarge, TlsError, TooManyFragments, TransportError
 from transport.listen import MAX_CONNECTIONS, UnixListener, accept_channels, listen_tcp, listen_unix, local_address
 from transport.memory import memory_channel_pair
-from transport.outbox import Record, Stalled
+from transport.outbox import Record, Stalled, Unsent
 from transport.record import MAX_FRAGMENTS, MAX_RECORD, UNASKED_OCTETS, Buffer, RecordReader, encode_record
 from transport.shared import Endpoint, Listener, SharedListeners
 from transport.stream import NOWHERE, Origin, StreamChannel
@@ -62,6 +62,7 @@ __all__ = [
     "TooManyFragments",
     "TransportError",
     "UnixListener",
+    "Unsent",
     "accept_channels",
     "encode_record",
     "listen_tcp",

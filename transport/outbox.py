@@ -14,7 +14,7 @@ import socket
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import trio
 
@@ -23,12 +23,21 @@ from transport.tls import TlsStream
 
 PIECES: Final = 512
 """Pieces that one system call may be given; the kernel takes 1,024 (IOV_MAX)."""
+GATHERED: Final = 8
+"""Records that leave together at most: the peer is to have something to do meanwhile."""
 FINISH_SECONDS: Final = 60.0
 """For the rest of a record whose sender is gone, or `send_seconds` where those are fewer."""
 
 Record: TypeAlias = Buffer | Sequence[Buffer]
 
 _log = logging.getLogger(__name__)
+
+
+class Unsent(NamedTuple):
+    """What the kernel has not taken of a record yet. `begun`: it has taken some."""
+
+    pieces: list[Buffer]
+    begun: bool
 
 
 class Stalled(trio.BrokenResourceError):
@@ -42,14 +51,17 @@ class Outbox:
     send_began   -- since when (trio time) a record has waited for the peer to take it; None: there is none
     closed       -- by its user
     broken       -- for good, for a record did not get out
+    gathering    -- small records that are sent without waiting do not leave before `flush`, or `GATHERED` of them
     """
 
     __slots__ = (
+        "_gathered",
         "_secure",
         "_socket",
         "_stream",
         "broken",
         "closed",
+        "gathering",
         "peer",
         "send_began",
         "send_seconds",
@@ -63,6 +75,8 @@ class Outbox:
         self.turn: Final = Turn()
         self.closed = False
         self.broken = False
+        self.gathering = False
+        self._gathered: list[Buffer] = []
         self._stream = stream
         self._socket: Final = stream.socket if isinstance(stream, trio.SocketStream) else None
         self._secure: TlsStream | None = None
@@ -71,7 +85,7 @@ class Outbox:
         """From now on, records go over TLS."""
         self._stream = self._secure = stream
 
-    async def send(self, pieces: list[Buffer], *, begun: bool) -> None:
+    async def send(self, pieces: list[Buffer], begun: bool) -> None:
         """Send a record when it is its turn; see `StreamChannel.send`. `begun`: some of it has left already."""
         await self.turn.take()
         if self.closed or self.broken:
@@ -83,8 +97,7 @@ class Outbox:
             if self._secure is not None:
                 pieces = self._encrypt(self._secure, pieces)
                 begun = True  # what is encrypted has its place in the session
-            views = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
-            await self._send_to_socket(self._socket, views, begun=begun)
+            await self._send_to_socket(self._socket, [*pieces], begun=begun)
 
     async def send_eof(self) -> None:
         """Say that nothing more will be sent. Raises as `send` does."""
@@ -109,15 +122,44 @@ class Outbox:
         if not self.turn.free:
             self._spoil()
 
-    def write_at_once(self, sock: trio.socket.SocketType, record: Buffer) -> int:
-        """How many octets of a record the kernel takes now, while it is nobody's turn. What goes wrong goes wrong again
-        where it can be waited for."""
-        if self.closed or self.broken:
-            return 0
+    def send_now(self, pieces: list[Buffer], *, gather: bool = False) -> Unsent | None:
+        """Send of a record what the kernel takes at once; the rest is for `send`, before anything else is awaited.
+        `gather`: it may leave with others, if it is in one piece. What goes wrong goes wrong again where it can be
+        waited for."""
+        if self._socket is None or self._secure is not None or not self.turn.free or self.closed or self.broken:
+            return Unsent(pieces, False)
+        if gather and self.gathering and len(pieces) == 1:
+            self._gathered += pieces
+            if len(self._gathered) >= GATHERED:
+                self.flush()
+            return None
         try:
-            return os.write(sock.fileno(), record)
+            sent = os.writev(self._socket.fileno(), pieces[:PIECES])
         except OSError:
-            return 0
+            return Unsent(pieces, False)
+        rest = _after(pieces, sent)
+        return Unsent(rest, sent > 0) if rest else None
+
+    def flush(self) -> None:
+        """What was gathered leaves now, or in its turn. Nobody waits for it: who gets no answer is told if it did not
+        get out, for then the connection is closed."""
+        if self._gathered:
+            gathered, self._gathered = self._gathered, []
+            unsent = self.send_now(gathered)
+            if unsent is not None and unsent.begun and self._socket is not None:
+                self.turn.free = False
+                trio.lowlevel.spawn_system_task(self._finish, self._socket, unsent.pieces, self.send_seconds)
+            elif unsent is not None:
+                trio.lowlevel.spawn_system_task(self._send_gathered, unsent)
+
+    @property
+    def gathered(self) -> int:
+        """How many records wait for `flush`."""
+        return len(self._gathered)
+
+    async def _send_gathered(self, unsent: Unsent) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            await self.send(*unsent)
 
     def _encrypt(self, secure: TlsStream, pieces: list[Buffer]) -> list[Buffer]:
         try:
@@ -154,7 +196,7 @@ class Outbox:
             self.turn.release()
             delivery.done.set()
 
-    async def _send_to_socket(self, sock: trio.socket.SocketType, pieces: list[memoryview], *, begun: bool) -> None:
+    async def _send_to_socket(self, sock: trio.socket.SocketType, pieces: list[Buffer], *, begun: bool) -> None:
         """Takes over the turn. `begun`: some of the record has left already."""
         octets = sum(map(len, pieces))
         handed_on = False
@@ -163,22 +205,24 @@ class Outbox:
         except trio.Cancelled:
             handed_on = begun or sum(map(len, pieces)) < octets
             if handed_on:
-                trio.lowlevel.spawn_system_task(self._finish, sock, pieces)
+                seconds = min(self.send_seconds, FINISH_SECONDS)
+                trio.lowlevel.spawn_system_task(self._finish, sock, pieces, seconds)
             raise
         finally:
             if not handed_on:
                 self.turn.release()
 
-    async def _finish(self, sock: trio.socket.SocketType, pieces: list[memoryview]) -> None:
-        """Write the rest of a record whose sender was cancelled. What goes wrong, the channel's next user finds out."""
+    async def _finish(self, sock: trio.socket.SocketType, pieces: list[Buffer], seconds: float) -> None:
+        """Write the rest of a record for which nobody waits, and pass the turn on. What goes wrong, the channel's next
+        user finds out."""
         try:
-            await self._write(sock, pieces, min(self.send_seconds, FINISH_SECONDS))
+            await self._write(sock, pieces, seconds)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             _log.debug("the rest of a record did not reach %s: %s", self.peer, error)
         finally:
             self.turn.release()
 
-    async def _write(self, sock: trio.socket.SocketType, pieces: list[memoryview], seconds: float) -> None:
+    async def _write(self, sock: trio.socket.SocketType, pieces: list[Buffer], seconds: float) -> None:
         """As `send_all`, but several pieces in one system call, waiting only if need be. What has left is taken out of
         `pieces`. Raises as `send` does; the channel is broken then. Cancelled: what is still in `pieces` is to be
         written before anything else."""
@@ -259,10 +303,10 @@ class _Delivery:
         self.failure: Exception | None = None
 
 
-def _after(pieces: list[memoryview], sent: int) -> list[memoryview]:
+def _after(pieces: Sequence[Buffer], sent: int) -> list[Buffer]:
     """What is left of `pieces` when `sent` octets are gone."""
     for index, piece in enumerate(pieces):
         if sent < len(piece):
-            return [piece[sent:], *pieces[index + 1 :]]
+            return [memoryview(piece)[sent:], *pieces[index + 1 :]]
         sent -= len(piece)
     return []

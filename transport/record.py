@@ -4,6 +4,7 @@ A record is a run of fragments, each with a header of four octets: the highest b
 """
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import Final, TypeAlias
 
 from transport.errors import RecordTooLarge, TooManyFragments
@@ -17,16 +18,22 @@ MAX_FRAGMENTS: Final = 1024
 UNASKED_OCTETS: Final = 72 * 1024
 """Of a record, read without asking for room, where a reader asks: 64 KiB of data, and what belongs to it."""
 
+OWN_BUFFER_OCTETS: Final = 4096
+"""A fragment that is larger, and has not come as a whole, gets a buffer of its own, into which the rest of it can be
+received. What is smaller is copied while it is not complete."""
+
 HEADER_OCTETS: Final = 4
 BEGINNING_OCTETS: Final = 64
 """Of a record that is too large, kept so that its reader can tell what it was about."""
 _LAST: Final = 0x80000000
+_HEADER: Final = Struct(">I")
 
 
 class RecordReader:
     """Two verbs: here are octets (`receive_data`), and the next whole record, please (`next_record`).
 
-    Half a record stays here, so whoever feeds the reader may be cancelled between two calls without loss.
+    Half a record stays here, so whoever feeds the reader may be cancelled between two calls without loss. Large records
+    are not copied if their feeder asks for `room`, puts octets there, and says how many (`filled`).
 
     expected -- octets that the record which is coming has at most, as far as its headers tell. One whose end is not in
                 sight may have `max_record`, once it is past `UNASKED_OCTETS`
@@ -36,83 +43,102 @@ class RecordReader:
         self.max_record: Final = max_record
         self.max_fragments: Final = max_fragments
         self.expected = 0
-        self._incoming = bytearray()
-        self._pieces: list[bytes] = []  # of a large fragment that is coming
-        self._missing = 0  # octets of it; negative: so many have come that are not its own
-        self._earlier: list[bytes] = []  # fragments of the record that is coming, without the one that is coming
+        self._incoming = b""  # of it, nobody has looked at what begins at
+        self._position = 0
+        self._large: memoryview | None = None  # a fragment that is coming, its octets from
+        self._filled = 0  # on missing
+        self._large_header = 0  # its header; 0: there is none
+        self._earlier: list[Buffer] = []  # fragments of the record that is coming, without the one that is coming
         self._earlier_octets = 0
 
     @property
     def mid_record(self) -> bool:
         """Whether some of a record has come and the rest has not (ask after `next_record` gave None)."""
-        return bool(self._incoming or self._earlier or self._pieces)
+        return bool(self._position < len(self._incoming) or self._earlier or self._large is not None)
+
+    @property
+    def room(self) -> memoryview | None:
+        """Where the rest of a large fragment goes that is coming; None: there is none. Its memory is taken now."""
+        if self._large is None:
+            if not self._large_header:
+                return None
+            self._large = memoryview(bytearray(self._large_header & ~_LAST))
+            self.receive_data(self._take_incoming())
+        return self._large[self._filled :]
+
+    def filled(self, octets: int) -> None:
+        """So many have been put into `room`."""
+        self._filled += octets
 
     def receive_data(self, data: Buffer) -> None:
         """Take octets as they came from the peer, cut anywhere."""
-        if self._missing > 0:
-            self._pieces.append(bytes(data))
-            self._missing -= len(data)
-        else:
-            self._incoming += data
+        room = self.room
+        if room is not None:
+            octets = min(len(room), len(data))
+            room[:octets] = data[:octets]
+            self._filled += octets
+            if octets == len(data):
+                return
+            data = memoryview(data)[octets:]
+        waiting = self._take_incoming()
+        self._incoming = waiting + data if waiting else bytes(data)
 
-    def next_record(self) -> bytes | None:
+    def next_record(self) -> bytes | bytearray | None:
         """The next whole record; None: more octets are needed.
 
         Raises `RecordTooLarge` as soon as a header claims too much, and `TooManyFragments`; the stream cannot go on
         after either.
         """
-        if self._missing > 0:
-            return None
-        while len(self._incoming) >= HEADER_OCTETS:
-            header = int.from_bytes(self._incoming[:HEADER_OCTETS])
-            length = header & ~_LAST
-            if self._pieces:
-                fragment = self._large_fragment()
+        fragment: bytes | bytearray
+        while True:
+            header = self._large_header
+            if header:
+                if self._large is None or self._filled < len(self._large):
+                    return None
+                fragment = self._large.obj  # type: ignore[assignment]  # made in `room`
+                self._large, self._filled, self._large_header = None, 0, 0
             else:
+                start = self._position + HEADER_OCTETS
+                if start > len(self._incoming):
+                    if self._position == len(self._incoming):
+                        self._incoming, self._position = b"", 0
+                    return None
+                (header,) = _HEADER.unpack_from(self._incoming, self._position)
+                length = header & ~_LAST
                 self._admit(length)
-                end = HEADER_OCTETS + length
-                if len(self._incoming) < end:
+                end = start + length
+                if end > len(self._incoming):
                     self._expect(header, length)
                     return None
-                with memoryview(self._incoming) as view:
-                    fragment = bytes(view[HEADER_OCTETS:end])
-                del self._incoming[:end]  # moves the start, not the octets
+                fragment = self._incoming[start:end]
+                self._position = end
             if header & _LAST:
                 return self._complete(fragment)
             self._earlier.append(fragment)
-            self._earlier_octets += length
-        return None
+            self._earlier_octets += len(fragment)
+
+    def _take_incoming(self) -> bytes:
+        """What nobody has looked at, but for the header of a large fragment."""
+        waiting = self._incoming[self._position + (HEADER_OCTETS if self._large_header else 0) :]
+        self._incoming, self._position = b"", 0
+        return waiting
 
     def _expect(self, header: int, length: int) -> None:
-        """A fragment is coming. The pieces of a large one are joined once, when all are there."""
+        """A fragment is coming."""
         octets = self._earlier_octets + length
         self.expected = octets if header & _LAST or octets <= UNASKED_OCTETS else self.max_record
-        if length > UNASKED_OCTETS:
-            self._missing = HEADER_OCTETS + length - len(self._incoming)
-            self._pieces.append(bytes(self._incoming[HEADER_OCTETS:]))
-            del self._incoming[HEADER_OCTETS:]
-
-    def _large_fragment(self) -> bytes:
-        """All of it has come; what came behind it is now all that is in `_incoming`."""
-        self._incoming.clear()
-        if self._missing:
-            with memoryview(self._pieces[-1]) as last:
-                self._incoming += last[self._missing :]
-            self._pieces[-1] = self._pieces[-1][: self._missing]
-        self._missing = 0
-        fragment = b"".join(self._pieces)
-        self._pieces.clear()
-        return fragment
+        if length > OWN_BUFFER_OCTETS:
+            self._large_header = header
 
     def _admit(self, length: int) -> None:
         octets = self._earlier_octets + length
         if octets > self.max_record:
-            beginning = b"".join((*self._earlier, self._incoming[HEADER_OCTETS:]))[:BEGINNING_OCTETS]
+            beginning = b"".join((*self._earlier, self._incoming[self._position + HEADER_OCTETS :]))[:BEGINNING_OCTETS]
             raise RecordTooLarge(f"a record of {octets} octets or more; at most {self.max_record} are taken", beginning)
         if len(self._earlier) >= self.max_fragments:
             raise TooManyFragments(f"a record in more than {self.max_fragments} fragments")
 
-    def _complete(self, last: bytes) -> bytes:
+    def _complete(self, last: bytes | bytearray) -> bytes | bytearray:
         self.expected = 0
         if not self._earlier:
             return last

@@ -4,14 +4,16 @@ How records leave, and what becomes of one whose sender is cancelled, is the `Ou
 loses nothing: what came is kept in the `RecordReader`, so one system call may bring many records.
 
 Most records fit into the kernel's buffer, so a send first tries to leave them there at once, without a word to the
-event loop; and records that came together are handed out in a row. Small calls cost less than half for that.
+event loop; records that came together are handed out in a row, and may be sent together. Large ones are received into
+the buffer that they are handed out in, and sent from where they are.
 """
 
 import math
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -19,16 +21,19 @@ from typing import Final
 import trio
 
 from transport.errors import TlsError
-from transport.outbox import Outbox, Record
+from transport.outbox import Outbox, Record, Unsent
 from transport.record import MAX_FRAGMENTS, MAX_RECORD, UNASKED_OCTETS, Buffer, RecordReader, record_header
 from transport.tls import TlsSession, TlsStream
 
-RECEIVE_OCTETS: Final = 256 * 1024
-JOIN_OCTETS: Final = 72 * 1024
+JOIN_OCTETS: Final = 8 * 1024
 """Up to here, copying a record's pieces together is cheaper than handing them to the kernel one by one."""
 RECORDS_IN_A_ROW: Final = 8
 """Handed out before other tasks have a turn."""
+LOOK_SECONDS: Final = 0.001
+"""If to let others run takes longer, there are others who need the processor; to wait then costs less."""
+MOST_MISSES: Final = 10
 HOARD_OCTETS: Final = 8 << 20
+HOARD_FROM: Final = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,28 @@ class Origin:
 NOWHERE: Final = Origin()
 
 
-class StreamChannel(trio.abc.Channel[bytes]):
+class _Outlook:
+    """Whether it is worth while to `look`: the more often it was in vain, the more chances are passed over."""
+
+    __slots__ = ("_misses", "_to_skip")
+
+    def __init__(self) -> None:
+        self._misses = 0
+        self._to_skip = 0
+
+    @property
+    def good(self) -> bool:
+        if not self._to_skip:
+            return True
+        self._to_skip -= 1
+        return False
+
+    def found(self, something: bool) -> None:
+        self._misses = 0 if something else min(self._misses + 1, MOST_MISSES)
+        self._to_skip = (1 << self._misses) - 1
+
+
+class StreamChannel(trio.abc.Channel[Buffer]):
     """Records over `stream`, which is closed with the channel.
 
     peer          -- the other end's name for logs and errors
@@ -85,6 +111,9 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self._reader: Final = RecordReader(max_record=max_record, max_fragments=max_fragments)
         self._outbox: Final = Outbox(stream, peer)
         self._in_a_row = 0
+        self._outlook: Final = _Outlook()
+        self._failure: Exception | None = None  # that `receive` has yet to raise
+        self._more = False  # the kernel had as much as was asked for, so there may be more
 
     @property
     def send_seconds(self) -> float:
@@ -113,25 +142,38 @@ class StreamChannel(trio.abc.Channel[bytes]):
         all the same, and other senders wait for that. If the kernel takes the record at once, other tasks have no turn
         meanwhile.
         """
-        body = [value] if isinstance(value, bytes | bytearray | memoryview) else value
-        octets = sum(map(len, body))
-        pieces: list[Buffer] = [record_header(octets), *body]
-        if octets <= JOIN_OCTETS:
-            pieces = [b"".join(pieces)]
-        else:
-            _hoard_memory()
-        await trio.lowlevel.checkpoint_if_cancelled()
-        begun = False
-        outbox = self._outbox
-        if outbox.turn.free and len(pieces) == 1 and self._socket is not None and self._secure is None:
-            sent = outbox.write_at_once(self._socket, pieces[0])
-            if sent == len(pieces[0]):
-                return
-            begun = sent > 0
-            pieces = [memoryview(pieces[0])[sent:]]
-        await outbox.send(pieces, begun=begun)
+        await self.send_together([value])
 
-    async def receive(self) -> bytes:
+    async def send_together(self, records: Sequence[Record]) -> None:
+        """As `send`, but several records, which are one for whoever is cancelled."""
+        pieces = _framed(records[0]) if len(records) == 1 else [piece for each in records for piece in _framed(each)]
+        await trio.lowlevel.checkpoint_if_cancelled()
+        unsent = self._outbox.send_now(pieces)
+        if unsent is not None:
+            await self._outbox.send(*unsent)
+
+    def send_now(self, value: Record) -> Unsent | None:
+        """Send of one record what the kernel takes at once; it must be a task's that is not cancelled. The rest is to
+        be given to `send_rest` before anything else is awaited. Raises `RecordTooLarge`."""
+        return self._outbox.send_now(_framed(value), gather=True)
+
+    async def send_rest(self, unsent: Unsent) -> None:
+        """The rest of `send_now`; as `send`."""
+        await self._outbox.send(*unsent)
+
+    async def gather(self) -> None:
+        """Many are about to `send_now`: let them all do so, and what they have leaves together."""
+        outbox = self._outbox
+        outbox.gathering = True
+        try:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            if not outbox.gathered:  # those who were woken when this was have yet to run
+                await trio.lowlevel.cancel_shielded_checkpoint()
+        finally:
+            outbox.gathering = False
+            outbox.flush()
+
+    async def receive(self) -> bytes | bytearray:
         """The next record.
 
         Raises `trio.EndOfChannel` if the peer has closed between two records, `trio.BrokenResourceError` if the
@@ -140,34 +182,55 @@ class StreamChannel(trio.abc.Channel[bytes]):
         eighth gives other tasks a turn.
         """
         await trio.lowlevel.checkpoint_if_cancelled()  # while the record is still the reader's
-        record = self._reader.next_record()
+        record = self.next_record()
         if record is not None:
             self._in_a_row += 1
             if self._in_a_row % RECORDS_IN_A_ROW == 0:
                 await trio.lowlevel.cancel_shielded_checkpoint()
             return record
+        self._in_a_row = self._in_a_row + 1 if self._more else 0
+        if self._in_a_row >= RECORDS_IN_A_ROW:
+            self._more, self._in_a_row = False, 0  # others have a turn while this waits
         while record is None:
             if self._reader.mid_record:
                 if self.record_began is None:
                     self.record_began = trio.current_time()
                 if self.reserve is not None and self._reader.expected > UNASKED_OCTETS:
                     await self.reserve(self._reader.expected)
-            data = await self._receive_some()
-            if not data:
-                if self._reader.mid_record:
-                    raise trio.BrokenResourceError("the peer closed the connection in the middle of a record")
-                raise trio.EndOfChannel
-            self._reader.receive_data(data)
-            record = self._reader.next_record()
-        self.record_began = None
+            await self._receive_some()
+            record = self.next_record()
         return record
 
-    def receive_nowait(self) -> bytes:
-        """The next record if it has come already. Raises `trio.WouldBlock`, and `TransportError` as `receive` does."""
+    def next_record(self) -> bytes | bytearray | None:
+        """The next record if all of it has been received already. Raises `TransportError` as `receive` does."""
         record = self._reader.next_record()
-        if record is None:
-            raise trio.WouldBlock
+        if record is not None:
+            self.record_began = None
         return record
+
+    def receive_now(self) -> bool:
+        """Receive what has come, for `next_record`, without waiting. False: nothing has come, or it is one of those
+        streams that cannot tell, or memory for it is to be reserved first, or `receive` has an exception to raise."""
+        if self._socket is None or self._secure is not None or self._outbox.closed:
+            return False
+        if self.reserve is not None and self._reader.expected > UNASKED_OCTETS:
+            return False
+        try:
+            return self._read(self._socket)
+        except (trio.BrokenResourceError, trio.EndOfChannel) as failure:
+            self._failure = failure
+            return False
+
+    def look(self) -> bool:
+        """Let other processes run for a moment, then `receive_now`, unless that has been of no use of late. Where both
+        ends share a core, the answer is there by then: a NULL call takes half the time of one that is waited for."""
+        if not self._outlook.good:
+            return False
+        began = time.perf_counter()
+        os.sched_yield()
+        found = self.receive_now()
+        self._outlook.found(found and time.perf_counter() - began < LOOK_SECONDS)
+        return found
 
     async def start_tls(
         self,
@@ -212,18 +275,21 @@ class StreamChannel(trio.abc.Channel[bytes]):
         self._outbox.close()
         await self._stream.aclose()
 
-    async def _receive_some(self) -> bytes | bytearray:
-        large = self._reader.expected > UNASKED_OCTETS
-        if large:
-            _hoard_memory()
+    async def _receive_some(self) -> None:
         if self._outbox.closed:
             raise trio.ClosedResourceError("this channel is closed")
-        octets = RECEIVE_OCTETS if large else UNASKED_OCTETS
+        if self._failure is not None:
+            raise self._failure
         try:
             if self._socket is not None and self._secure is None:
-                data: bytes | bytearray = await _receive_from(self._socket, octets)
-            else:
-                data = await self._stream.receive_some(octets)
+                # `trio.SocketStream.receive_some` first tries what nearly always fails after a record: 5 us more.
+                if self._more and self._read(self._socket):
+                    return
+                await _readable(self._socket)
+                while not self._read(self._socket):
+                    await _readable(self._socket)
+                return
+            data = await self._stream.receive_some(UNASKED_OCTETS)
         except trio.BrokenResourceError:
             if self._outbox.broken and not self._outbox.closed:
                 raise trio.BrokenResourceError("a record did not get out") from None
@@ -232,8 +298,54 @@ class StreamChannel(trio.abc.Channel[bytes]):
             if self._outbox.broken and not self._outbox.closed:
                 raise trio.BrokenResourceError("a record did not get out") from None
             raise
+        self._received(len(data))
+        self._reader.receive_data(data)
+
+    def _read(self, sock: trio.socket.SocketType) -> bool:
+        """One system call. False: nothing has come."""
+        room = self._reader.room
+        try:
+            if room is None:
+                data = os.read(sock.fileno(), UNASKED_OCTETS)
+                octets = len(data)
+                self._more = octets == UNASKED_OCTETS
+                self._reader.receive_data(data)
+            else:
+                octets = os.readv(sock.fileno(), [room])
+                self._more = octets == len(room)
+                self._reader.filled(octets)
+        except BlockingIOError:
+            self._more = False
+            return False
+        except OSError as error:
+            raise trio.BrokenResourceError(f"receiving failed: {error.strerror or error}") from error
+        self._received(octets)
+        return True
+
+    def _received(self, octets: int) -> None:
+        if not octets:
+            if self._reader.mid_record:
+                raise trio.BrokenResourceError("the peer closed the connection in the middle of a record")
+            raise trio.EndOfChannel
         self.last_received = trio.current_time()
-        return data
+
+
+def _framed(record: Record) -> list[Buffer]:
+    """A record with its header, small ones in one piece. Raises `RecordTooLarge`."""
+    body = [record] if isinstance(record, bytes | bytearray | memoryview) else record
+    octets = sum(map(len, body))
+    pieces: list[Buffer] = [record_header(octets), *body]
+    if octets <= JOIN_OCTETS:
+        return [b"".join(pieces)]
+    if octets > HOARD_FROM:
+        _hoard_memory()
+    return pieces
+
+
+async def _readable(sock: trio.socket.SocketType) -> None:
+    if sock.fileno() < 0:
+        raise trio.ClosedResourceError("this socket is closed")
+    await trio.lowlevel.wait_readable(sock)
 
 
 @cache
@@ -245,17 +357,3 @@ def _hoard_memory() -> None:
     costs 1.3 ms of processor time instead of 2.4: the rest were page faults.
     """
     bytes(HOARD_OCTETS)
-
-
-async def _receive_from(sock: trio.socket.SocketType, octets: int) -> bytes:
-    """As `trio.SocketStream.receive_some`, which first tries what nearly always fails after a record: 5 us more."""
-    while True:
-        if sock.fileno() < 0:
-            raise trio.ClosedResourceError("this socket is closed")
-        await trio.lowlevel.wait_readable(sock)
-        try:
-            return os.read(sock.fileno(), octets)
-        except BlockingIOError:
-            continue
-        except OSError as error:
-            raise trio.BrokenResourceError(f"receiving failed: {error.strerror or error}") from error

@@ -71,7 +71,7 @@ class RecordStream:
             try:
                 while (record := self._reader.next_record()) is not None:
                     self.held -= len(record)
-                    yield record
+                    yield bytes(record)
             except TransportError as error:
                 self.lose(str(error))
             else:

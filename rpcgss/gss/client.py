@@ -26,7 +26,7 @@ from rpcgss.gss.succession import REFRESH, Succession
 from rpcgss.gss.transmission import GssTransmission, sealed
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused
 from rpcgss.rpc.flavors import ClientFlavor, Link, Transmission
-from rpcgss.rpc.messages import NULL_AUTH, CallHeader, encode_auth
+from rpcgss.rpc.messages import MAX_AUTH_OCTETS, NULL_AUTH, CallHeader, encode_auth
 from rpcgss.rpc.observe import Listeners, Source
 from rpcgss.rpc.rpc_xdr import auth_stat
 from rpcgss.rpc.work import ThreadWorker, Worker
@@ -70,6 +70,18 @@ class GssFlavor(ClientFlavor):
 
     Used by one client at a time. `counters` and `events` may be read and changed at any time.
     """
+
+    __slots__ = (
+        "_establishing",
+        "_extension",
+        "_given_extension",
+        "_last_call",
+        "_link",
+        "_succession",
+        "_worker",
+        "demands",
+        "security",
+    )
 
     def __init__(
         self,
@@ -189,6 +201,13 @@ class GssFlavor(ClientFlavor):
             except BaseException:
                 context.answered(number)
                 raise
+
+    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
+        """See `ClientFlavor`."""
+        context = self._succession.ready_context()
+        if context is None or not context.has_number(link.serial):
+            return False
+        return context.guard.lets_in(sum(map(len, arguments)) + MAX_AUTH_OCTETS)
 
     async def refused(self, transmission: Transmission, refusal: AuthRefused, link: Link) -> bool:
         """See `ClientFlavor`. How often a call is sent again is for the client to bound."""

@@ -84,7 +84,11 @@ class ClientContext:
         self.origin: Final = origin
         self.alive = True  # False: no new calls; those in flight may still end on it
         self._serial = 0
-        self._lot = trio.lowlevel.ParkingLot()
+        self._lot: trio.lowlevel.ParkingLot | None = None  # made when somebody has to wait
+
+    def has_number(self, serial: int) -> bool:
+        """Whether `take_number_now` would give one."""
+        return serial == self._serial and not self._lot and not self.spent and self.window.open
 
     def take_number_now(self, serial: int) -> int | None:
         """`take_number` of a context that is good, if it need neither wait nor see to anything; None: it must."""
@@ -102,6 +106,8 @@ class ClientContext:
         if self._lot and not self.spent:
             await self._lot.park()  # others came first
         while not self.window.open and serial == self._serial and not self.spent:
+            if self._lot is None:
+                self._lot = trio.lowlevel.ParkingLot()
             await self._lot.park()
         if self.spent:
             return None
@@ -121,7 +127,7 @@ class ClientContext:
     def retire(self) -> None:
         """No new calls from now on; those that wait for room go elsewhere. Idempotent."""
         self.alive = False
-        self._lot.unpark_all()
+        self._send_away()
 
     def expired(self, now: float) -> bool:
         """Whether the credential behind it has run out at trio time `now`."""
@@ -138,16 +144,20 @@ class ClientContext:
         if serial > self._serial:
             self._serial = serial
             self.window.give_up_before(serial)
-            self._lot.unpark_all()
+            self._send_away()
 
     def _wake(self) -> None:
         """One at a time: each that takes a number calls the next, if there is room. A spent context sends all away."""
         if not self._lot:
             return
         if self.spent:
-            self._lot.unpark_all()
+            self._send_away()
         elif self.window.open:
             self._lot.unpark(count=1)
+
+    def _send_away(self) -> None:
+        if self._lot is not None:
+            self._lot.unpark_all()
 
     def __repr__(self) -> str:
         return f"<ClientContext {self.handle[:4].hex()}… for {self.acceptor.display!r} by {self.origin.value}>"

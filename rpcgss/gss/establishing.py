@@ -33,6 +33,8 @@ class Establishing:
     listed -- what the server said last of the assertions that it knows
     """
 
+    __slots__ = ("assertions", "bind_channel", "initiation", "list_assertions", "listed", "user", "versions")
+
     def __init__(
         self,
         initiation: Initiation,

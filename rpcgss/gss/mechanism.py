@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from sys import intern
 from typing import Final
 
 from gssapi import raw
@@ -34,6 +35,8 @@ from xdr import Buffer
 
 class GssapiProvider(Provider):
     """Initiators' contexts from the GSS library's credentials; krb5 unless the demands name another mechanism."""
+
+    __slots__ = ()
 
     def initiate(self, demands: Demands) -> SecurityContext:
         try:
@@ -78,7 +81,7 @@ class _GssapiContext(SecurityContext):
     """What both ends have in common."""
 
     def __init__(self) -> None:
-        self._context: raw.SecurityContext | None = None
+        self._protection: Final = _GssapiProtection()
         self._complete = False
         self._delegated: object | None = None
         self._flags = GssFlag(0)
@@ -88,9 +91,7 @@ class _GssapiContext(SecurityContext):
     @property
     def context(self) -> raw.SecurityContext:
         """The library's context, while there is one."""
-        if self._context is None:
-            raise GssError(GSS_S_NO_CONTEXT, 0, "there is no security context")
-        return self._context
+        return self._protection.context
 
     @property
     def complete(self) -> bool:
@@ -129,14 +130,14 @@ class _GssapiContext(SecurityContext):
         if GssFlag.TRANS not in self._flags:
             raise GssError(GSS_S_UNAVAILABLE, 0, "this mechanism's contexts cannot be exported")
         token = gss_call(raw.export_sec_context, self.context)
-        self._context = None
+        self._protection.present = None
         try:
             return _library().pseudo_random(token, label, length)
         finally:
-            self._context = gss_call(raw.import_sec_context, token)
+            self._protection.present = gss_call(raw.import_sec_context, token)
 
     def protection(self) -> MessageProtection:
-        return _GssapiProtection(self)
+        return self._protection
 
     def _finish(self) -> None:
         """Read everything about a context that has just become complete."""
@@ -144,7 +145,7 @@ class _GssapiContext(SecurityContext):
         if facts.mech is None or facts.flags is None or facts.initiator_name is None or facts.target_name is None:
             raise GssError(GSS_S_FAILURE, 0, "the mechanism does not tell who the two ends are")
         self._flags = GssFlag(int(facts.flags) & int(_KNOWN_FLAGS))
-        self._mechanism = facts.mech.dotted_form
+        self._mechanism = intern(facts.mech.dotted_form)
         self._initiator = mechanism_name(facts.initiator_name, facts.mech)
         self._acceptor = mechanism_name(facts.target_name, facts.mech)
         self._complete = True
@@ -165,14 +166,14 @@ class _GssapiInitiator(_GssapiContext):
                 raw.init_sec_context,
                 self._target,
                 self._credentials,
-                self._context,
+                self._protection.present,
                 self._wanted,
                 self._asked,
                 None,
                 None,
                 None if token is None else bytes(token),
             )
-            self._context = result.context
+            self._protection.present = result.context
             if not result.more_steps:
                 self._finish()
         except GssError as error:
@@ -189,8 +190,9 @@ class _GssapiAcceptorContext(_GssapiContext):
         if not token:
             # The library would take an empty first token for an invitation to speak SPNEGO backwards.
             raise GssError(GSS_S_DEFECTIVE_TOKEN, 0, "an empty token")
-        result = self._first_step(bytes(token)) if self._context is None else self._step(bytes(token), None)
-        self._context = result.context
+        began = self._protection.present is not None
+        result = self._step(bytes(token), None) if began else self._first_step(bytes(token))
+        self._protection.present = result.context
         if result.delegated_creds is not None:
             self._delegated = result.delegated_creds
         if not result.more_steps:
@@ -213,28 +215,43 @@ class _GssapiAcceptorContext(_GssapiContext):
         raise next((failure for failure in failures if failure.minor != NOT_OURS), failures[0])
 
     def _step(self, token: bytes, credentials: raw.Creds | None) -> AcceptSecContextResult:
-        return gss_call(raw.accept_sec_context, token, credentials or self._credentials[0][1], self._context)
+        return gss_call(raw.accept_sec_context, token, credentials or self._credentials[0][1], self._protection.present)
 
     def _require_accepted_name(self) -> None:
-        if all(name.exported != self._acceptor.exported for name, _ in self._credentials):
-            raise GssError(GSS_S_BAD_NAME, 0, f"{self._acceptor.display!r} is not a service of this server")
+        for name, _ in self._credentials:
+            if name.exported == self._acceptor.exported:
+                self._acceptor = name  # one object for all contexts
+                return
+        raise GssError(GSS_S_BAD_NAME, 0, f"{self._acceptor.display!r} is not a service of this server")
 
 
 class _GssapiProtection(MessageProtection):
-    """A mechanism's message operations. The context is looked up each time: `prf` replaces it."""
+    """A mechanism's message operations, and where the library's context is kept: `present`, as `prf` replaces it.
 
-    def __init__(self, owner: _GssapiContext) -> None:
-        self._owner = owner
+    Whoever has this keeps nothing of what the context was made with. Credentials take as much memory as all else.
+    """
+
+    __slots__ = ("present",)
+
+    def __init__(self) -> None:
+        self.present: raw.SecurityContext | None = None
+
+    @property
+    def context(self) -> raw.SecurityContext:
+        """The library's context, while there is one."""
+        if self.present is None:
+            raise GssError(GSS_S_NO_CONTEXT, 0, "there is no security context")
+        return self.present
 
     def mic(self, message: Buffer) -> bytes:
         try:
-            return _get_mic(self._owner.context, bytes(message))
+            return _get_mic(self.context, bytes(message))
         except raw.GSSError as error:
             raise translated(error) from error
 
     def verify_mic(self, message: Buffer, mic: Buffer) -> None:
         try:
-            qop = _verify_mic(self._owner.context, bytes(message), bytes(mic))
+            qop = _verify_mic(self.context, bytes(message), bytes(mic))
         except raw.GSSError as error:
             raise_if_expired(error)
             raise BadMic("the MIC does not belong to the message") from error
@@ -243,7 +260,7 @@ class _GssapiProtection(MessageProtection):
 
     def wrap(self, message: Buffer) -> bytes:
         try:
-            result = _wrap(self._owner.context, bytes(message), True)
+            result = _wrap(self.context, bytes(message), True)
         except raw.GSSError as error:
             raise translated(error) from error
         if not result.encrypted:
@@ -252,7 +269,7 @@ class _GssapiProtection(MessageProtection):
 
     def unwrap(self, token: Buffer) -> bytes:
         try:
-            result = _unwrap(self._owner.context, bytes(token))
+            result = _unwrap(self.context, bytes(token))
         except raw.GSSError as error:
             raise_if_expired(error)
             raise BadWrap("the wrap token cannot be opened") from error

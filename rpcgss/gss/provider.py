@@ -162,6 +162,8 @@ class SecurityContext(ABC):
 class Provider(ABC):
     """Makes initiators' contexts. Its method may block and is called in a worker."""
 
+    __slots__ = ()
+
     @abstractmethod
     def initiate(self, demands: Demands) -> SecurityContext:
         """A context ready for its first step. Raises `GssError` with a text that says what the user can do."""

@@ -55,6 +55,23 @@ class Succession:
     carrier -- serial of the connection on which a context was last made or used
     """
 
+    __slots__ = (
+        "_attempt",
+        "_contexts",
+        "_demands",
+        "_extension",
+        "_flavor",
+        "_lost_at",
+        "_renew_at",
+        "_retired",
+        "_second_try",
+        "carrier",
+        "counters",
+        "current",
+        "establishing",
+        "events",
+    )
+
     def __init__(self, flavor: ClientFlavor, establishing: Establishing) -> None:
         self.counters = GssClientCounters()
         self.events: Listeners[ClientEvent] = Listeners()
@@ -65,8 +82,9 @@ class Succession:
         self._demands: Final = establishing.initiation.demands
         self._extension: Final = establishing.initiation.extension
         self._renew_at: float | None = None
-        self._contexts: list[ClientContext] = []  # the newest, and those before it that calls are still in flight on
-        self._retired: list[ClientContext] = []  # replaced while they were good: to be destroyed at the end
+        # The newest, and those before it that calls are still in flight on.
+        self._contexts: tuple[ClientContext, ...] = ()
+        self._retired: tuple[ClientContext, ...] = ()  # replaced while they were good: to be destroyed at the end
         self._attempt: _Attempt | None = None
         self._lost_at: float | None = None
         self._second_try = False  # a creation request was refused, and is tried on another connection
@@ -125,7 +143,7 @@ class Succession:
     def retire(self, context: ClientContext) -> None:
         """It takes no more calls; the server is to forget it in the end."""
         context.retire()
-        self._retired = [*self._retired, context][-MAX_RETIRED:]
+        self._retired = (*self._retired, context)[-MAX_RETIRED:]
 
     def give_up(self) -> list[ClientContext]:
         """There is no current context any more. All that the server may still know, elders included, are for the
@@ -133,7 +151,7 @@ class Succession:
         done = [context for context in (*self._retired, self.current) if context is not None]
         self.current = None
         self.carrier = 0
-        self._retired.clear()
+        self._retired = ()
         return list(dict.fromkeys(one for context in done for one in (context, *context.elders)))
 
     async def _lead(self, header: CallHeader, link: Link) -> None:
@@ -287,7 +305,7 @@ class Succession:
 
     def _adopt(self, context: ClientContext, link: Link) -> None:
         self.current = context
-        self._contexts = [*(old for old in self._contexts if old.window.unanswered), context]
+        self._contexts = (*(old for old in self._contexts if old.window.unanswered), context)
         self.carrier = max(self.carrier, link.serial)
         self._second_try = False
         self._renew_at = None

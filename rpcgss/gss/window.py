@@ -1,11 +1,14 @@
 """The window of sequence numbers (RFC 2203, 5.3.3.1): what a server has seen, and what a client may send."""
 
+from functools import lru_cache
 from typing import Final
 
 from rpcgss.gss.gss_xdr import MAXSEQ
 
 MAX_GIVEN_AWAY: Final = 16
 """Numbers of one window. A client that negotiates in earnest needs two."""
+
+_NONE: Final[frozenset[int]] = frozenset()  # each other empty one would take as much memory as the rest of a window
 
 
 class ReceiveWindow:
@@ -20,8 +23,8 @@ class ReceiveWindow:
         if size < 1:
             raise ValueError("a window has room for one number at least")
         self.size: Final = size
-        self._mask: Final = (1 << size) - 1
-        self._given_away: frozenset[int] = frozenset()
+        self._mask: Final = _mask(size)
+        self._given_away = _NONE
         self.highest = -1
         self.seen = 0  # bit i stands for the number highest - i
 
@@ -121,3 +124,9 @@ class SendWindow:
     def _has_room(self) -> bool:
         oldest = next(iter(self._unanswered), self._next)
         return self._next - oldest < self.size
+
+
+@lru_cache(maxsize=16)
+def _mask(size: int) -> int:
+    """The same number for all windows of a server."""
+    return (1 << size) - 1

@@ -94,6 +94,7 @@ READING_ORDER = (
     "peers",
     "programs",
     "dispatch",
+    "serving",
     "server",
     "signals",
     "rpcbind_xdr",

@@ -11,7 +11,7 @@ import itertools
 import math
 import random
 from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, TypeVar
@@ -26,7 +26,7 @@ from rpcgss.rpc.flavors import ClientFlavor
 from rpcgss.rpc.link import ClientCounters
 from rpcgss.rpc.messages import CallHeader
 from rpcgss.rpc.observe import OK, Audience, End, ObservedCall, Observer, Source, outcome_of
-from rpcgss.rpc.pending import PendingCalls
+from rpcgss.rpc.pending import OutOfTime, PendingCalls, in_time
 from rpcgss.rpc.retransmission import Retransmission, Timers
 from transport import TlsSession
 from xdr import Buffer
@@ -90,6 +90,7 @@ async def open_client(
     async def keep_connected() -> None:
         with connection:
             async with trio.open_nursery() as lanes:
+                lanes.start_soon(client._calls.alarm.run)
                 for lane in client._lanes:
                     lanes.start_soon(lane.connector.run)
 
@@ -212,8 +213,7 @@ class Client:
             seen.seconds = trio.current_time() - seen.began
             observer.call_ended(seen)
 
-    @asynccontextmanager
-    async def as_user(self, flavor: ClientFlavor) -> AsyncIterator["User"]:
+    def as_user(self, flavor: ClientFlavor) -> AbstractAsyncContextManager["User"]:
         """Somebody else who calls over this client's connection, with credentials and contexts of his own, for as long
         as the block. Any number of users may call at once; none can take the connection from the others.
 
@@ -221,17 +221,7 @@ class Client:
         calls under way may have been executed. Raises `ValueError` of a flavor that is in use here already: whoever
         was done first would close it for the other.
         """
-        if flavor is self.flavor or flavor in self._users:
-            raise ValueError(f"{flavor!r} is in use by this client: make one for each user")
-        self._attach(flavor)
-        lane = self._users[flavor] = min(self._lanes, key=_users_of)
-        lane.users += 1
-        try:
-            yield User(self, flavor)
-        finally:
-            del self._users[flavor]
-            lane.users -= 1
-            await self._close_flavor(flavor, lane)
+        return _AsUser(self, flavor)
 
     async def _complete(
         self,
@@ -244,12 +234,13 @@ class Client:
         lane: _Lane | None = None
         conversation: Conversation | None = None
         began = trio.current_time()
-        with trio.move_on_after(seconds) as limit:
+        until = began + seconds
+        try:
             # An uncontended trio.Semaphore.acquire would give way to other tasks for nothing.
             try:
                 self._places.acquire_nowait()
             except trio.WouldBlock:
-                await self._places.acquire()
+                await in_time(until, self._places.acquire())
             lane = self._lane(user)
             lane.calls += 1
             flavor = user or lane.flavor
@@ -260,6 +251,7 @@ class Client:
                         CallHeader(pending.xid, procedure.program, procedure.version, procedure.number),
                         arguments,
                         pending,
+                        until=until,
                         repeatable=self._repeatable if _numbers(procedure) in self._non_idempotent else math.inf,
                         flavor=flavor,
                         connector=lane.connector,
@@ -270,22 +262,36 @@ class Client:
             finally:
                 lane.calls -= 1
                 self._places.release()
-            try:
-                return procedure.result.decode(results)
-            except xdr.DecodeError as error:
-                raise BadReply(f"{procedure.name}: the results are not {procedure.result.name}: {error}") from error
-        assert limit.cancelled_caught
-        connector = self._connector if lane is None else lane.connector
-        excuse = connector.trouble if connector.link is None else connector.link.complaint
-        text = f"no reply within {seconds:g} s{f': {excuse}' if excuse else ''}"
-        if connector.link is not None and conversation is not None:
-            connector.link.doubt(began)
-        raise conversation.timed_out(text) if conversation else CallTimedOut(f"{procedure.name}: {text}")
+        except OutOfTime:
+            connector = self._connector if lane is None else lane.connector
+            excuse = connector.trouble if connector.link is None else connector.link.complaint
+            text = f"no reply within {seconds:g} s{f': {excuse}' if excuse else ''}"
+            if connector.link is not None and conversation is not None:
+                connector.link.doubt(began)
+            raise (
+                conversation.timed_out(text) if conversation else CallTimedOut(f"{procedure.name}: {text}")
+            ) from None
+        try:
+            return procedure.result.decode(results)
+        except xdr.DecodeError as error:
+            raise BadReply(f"{procedure.name}: the results are not {procedure.result.name}: {error}") from error
 
     def _lane(self, user: ClientFlavor | None) -> "_Lane":
         if user is not None:
             return self._users.get(user, self._lanes[0])
         return self._lanes[0] if len(self._lanes) == 1 else min(self._lanes, key=_calls_of)
+
+    def _admit(self, flavor: ClientFlavor) -> None:
+        if flavor is self.flavor or flavor in self._users:
+            raise ValueError(f"{flavor!r} is in use by this client: make one for each user")
+        self._attach(flavor)
+        lane = self._users[flavor] = min(self._lanes, key=_users_of)
+        lane.users += 1
+
+    async def _dismiss(self, flavor: ClientFlavor) -> None:
+        lane = self._users.pop(flavor)
+        lane.users -= 1
+        await self._close_flavor(flavor, lane)
 
     async def _close(self) -> None:
         try:
@@ -333,6 +339,8 @@ _users_of: Final = attrgetter("users")
 class User:
     """One user of a client that has many: see `Client.as_user`. Give `user.call` to generated client classes."""
 
+    __slots__ = ("client", "flavor")
+
     def __init__(self, client: Client, flavor: ClientFlavor) -> None:
         self.client: Final = client
         self.flavor: Final = flavor
@@ -342,6 +350,23 @@ class User:
     ) -> Coroutine[Any, Any, R]:
         """See `Client.call`."""
         return self.client.call(procedure, argument, timeout=timeout, flavor=self.flavor)
+
+
+class _AsUser:
+    """The block of `Client.as_user`. There may be thousands, so it is no generator, which would take 0.6 KiB."""
+
+    __slots__ = ("_client", "_flavor")
+
+    def __init__(self, client: Client, flavor: ClientFlavor) -> None:
+        self._client: Final = client
+        self._flavor: Final = flavor
+
+    async def __aenter__(self) -> User:
+        self._client._admit(self._flavor)
+        return User(self._client, self._flavor)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client._dismiss(self._flavor)
 
 
 def _sighting(procedure: xdr.Procedure[Any, Any], flavor: ClientFlavor) -> ObservedCall:

@@ -34,7 +34,7 @@ from rpcgss.rpc.flavors import ClientFlavor, Transmission
 from rpcgss.rpc.link import ChannelLink, ClientCounters
 from rpcgss.rpc.messages import AcceptedReply, CallHeader, DeniedReply
 from rpcgss.rpc.observe import ObservedCall
-from rpcgss.rpc.pending import Mail, PendingCall
+from rpcgss.rpc.pending import Mail, PendingCall, in_time
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.retransmission import Timer
 from rpcgss.rpc.rpc_xdr import accept_stat
@@ -53,6 +53,8 @@ _log = QuietLog(logging.getLogger(__name__))
 class Conversation:
     """A call: `name` is its procedure's, `pending` its entry in the table of xids.
 
+    until      -- trio time by which it must have ended; `OutOfTime` is raised then, but for the processing of a reply
+                  that has come
     repeatable -- seconds from its first transmission for which it may be sent again, after a connection was lost on
                   which it had been sent as a whole, or over an unreliable transport
     seen       -- is filled in for whoever looks on
@@ -65,6 +67,7 @@ class Conversation:
         arguments: Sequence[Buffer],
         pending: PendingCall,
         *,
+        until: float,
         repeatable: float,
         flavor: ClientFlavor,
         connector: Connector,
@@ -75,6 +78,7 @@ class Conversation:
         self._header: Final = header
         self._arguments: Final = arguments
         self._pending: Final = pending
+        self._until: Final = until
         self._repeatable: Final = repeatable
         self._flavor: Final = flavor
         self._connector: Final = connector
@@ -111,7 +115,9 @@ class Conversation:
 
     async def _run(self) -> Buffer:
         while True:
-            link = await self._connector.connected()
+            link = self._connector.link
+            if link is None:
+                link = await in_time(self._until, self._connector.connected())
             self._pending.serial = link.serial
             try:
                 await self._transmit(link)
@@ -128,7 +134,9 @@ class Conversation:
         """Raises `ConnectionLost`: this transmission has not left as a whole, so nobody can act on it."""
         if not link.reliable:
             self._go_unreliably()
-        transmission = await self._flavor.transmit(self._header, self._arguments, link)
+        transmitted = self._flavor.transmit(self._header, self._arguments, link)
+        at_once = self._flavor.ready(self._arguments, link)
+        transmission = await (transmitted if at_once else in_time(self._until, transmitted))
         self._transmissions.append(transmission)  # and with it the duty to finish it
         self._check_repeatable("its reply did not come in time")
         if len(self._transmissions) > MAX_TRANSMISSIONS:
@@ -141,9 +149,18 @@ class Conversation:
             self._seen.peer = link.peer
             self._seen.transmissions += 1
             self._seen.octets_out += sum(map(len, transmission.chunks))
-        if self._repeatable == math.inf:
-            await link.send(transmission.chunks)
+        if self._repeatable < math.inf:
+            await in_time(self._until, self._send_once_more(link, transmission))
             return
+        await trio.lowlevel.checkpoint_if_cancelled()
+        unsent = link.send_now(transmission.chunks)
+        if unsent is None:
+            link.look()
+        else:
+            await in_time(self._until, link.send_rest(unsent))
+
+    async def _send_once_more(self, link: ChannelLink, transmission: Transmission) -> None:
+        """What may be sent again only for some time after it was sent first."""
         began = trio.current_time()
         # A peer that takes nothing may let it wait until the server has forgotten the first transmission.
         with trio.move_on_at(self._sent_until if self._unanswered and self._sent_until else math.inf) as limit:
@@ -198,8 +215,8 @@ class Conversation:
         """The next piece of mail; None: it is time to send the call again."""
         timer, until = self._timer, self._sent_until
         if timer is None or link.reliable or (until is not None and timer.due >= until):
-            return await self._pending.next()
-        return await link.mail(self._pending, timer)
+            return await self._pending.next(self._until)
+        return await in_time(self._until, link.mail(self._pending, timer))
 
     async def _open(self, reply: AcceptedReply) -> Buffer | None:
         """The results in a reply; None: it answers none of our transmissions."""
@@ -228,7 +245,7 @@ class Conversation:
         if self._refusals > MAX_REFUSALS:
             raise _received(refusal)
         try:
-            again = await self._flavor.refused(self._transmissions[-1], refusal, link)
+            again = await in_time(self._until, self._flavor.refused(self._transmissions[-1], refusal, link))
         except ConnectionLost:
             again = True
         if not again:

@@ -89,7 +89,7 @@ class Dispatcher:
         self._non_idempotent: Final = self.programs.numbers_of(non_idempotent)
         self._observer: Final = observer
 
-    async def answer(self, record: bytes, connection: Connection, seen: ObservedCall | None) -> list[Buffer] | None:
+    async def answer(self, record: Buffer, connection: Connection, seen: ObservedCall | None) -> list[Buffer] | None:
         """The reply to a record, its header first; None: drop it. Raises `BadMessage`."""
         try:
             call = parse_call_untrusted(record)

@@ -139,6 +139,8 @@ class ClientFlavor(ABC):
     """One user of one client, used on one connection at a time; a client may have several users. `security` says it in
     a word, e.g. "krb5p"."""
 
+    __slots__ = ()
+
     security: str = "other"
 
     def sources(self) -> Iterable[Source]:
@@ -152,6 +154,11 @@ class ClientFlavor(ABC):
 
         Raises `AuthenticationFailed`, and `ConnectionLost` if `link` ends meanwhile. Cancelled: nothing is sent.
         """
+
+    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
+        """Whether `transmit` has nothing to wait for now. It is then called without a deadline, which costs more than
+        the rest of a small call."""
+        return False
 
     async def refused(self, transmission: Transmission, refusal: AuthRefused, link: Link) -> bool:
         """The server denied `transmission`. True: send the call again, under the same xid. The denial is not
@@ -187,6 +194,9 @@ class AuthNone(ClientFlavor):
     async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         return _PlainTransmission(header, NULL_AUTH, arguments)
 
+    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
+        return True
+
 
 class AuthSys(ClientFlavor):
     """AUTH_SYS: numbers that the server has to believe (RFC 5531, appendix A). By default this process's own."""
@@ -217,6 +227,9 @@ class AuthSys(ClientFlavor):
 
     async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         return _PlainTransmission(header, self._credential, arguments)
+
+    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
+        return True
 
 
 # The server's end

@@ -25,6 +25,7 @@ from rpcgss.rpc.octets import Octets
 from rpcgss.rpc.places import Places
 from rpcgss.rpc.quiet import QuietLog
 from transport import UNASKED_OCTETS, StreamChannel
+from xdr import Buffer
 
 PRESSED_SECONDS: Final = 5.0
 SETTLED_SECONDS: Final = 1.0
@@ -64,6 +65,7 @@ class Crowd:
             yield intake
         finally:
             self._intakes.discard(intake)
+            intake.forget()
 
     def stop(self) -> None:
         """No more records from anybody. Idempotent."""
@@ -71,14 +73,14 @@ class Crowd:
         for intake in self._intakes:
             intake.end()
 
-    def expected_reply(self, record: bytes) -> int:
+    def expected_reply(self, record: Buffer) -> int:
         """Octets to count for the reply to a call that has yet to be looked at: as many as the largest reply to the
         same procedure had."""
-        return self._reply_octets.get(record[_PROCEDURE], 0)
+        return self._reply_octets.get(bytes(record[_PROCEDURE]), 0)
 
-    def learn(self, record: bytes, octets: int) -> None:
+    def learn(self, record: Buffer, octets: int) -> None:
         """The reply to `record` has so many. What was large once is forgotten little by little."""
-        key = record[_PROCEDURE]
+        key = bytes(record[_PROCEDURE])
         counted = max(_counted(octets), _counted(int(self._reply_octets.get(key, 0) * FORGETTING)))
         if not counted:
             self._reply_octets.pop(key, None)
@@ -124,13 +126,15 @@ class Intake:
         self.reaped = ""
         self._channel: Final = channel
         self._crowd: Final = crowd
-        self._scope: Final = trio.CancelScope()
-        self._timer = trio.CancelScope()  # of the next look at the connection
-        self._record: bytes | None = None  # that has come and has no place yet
+        self._ended = False
+        self._scope = trio.CancelScope()  # of whoever reads; its deadline: of the next look at the connection
+        self._listening = False  # somebody reads, and does nothing else at the moment
+        self._record: Buffer | None = None  # that has come and has no place yet
         self._reserved = 0  # octets, for the record that is coming or has no place yet
         self._waiting = False  # to go on reading
         self._beginning: float | None = None  # since when
         self._last_done = trio.current_time()
+        channel.reserve = self._reserve
 
     @property
     def peer(self) -> str:
@@ -152,37 +156,85 @@ class Intake:
         reading = None if self._waiting else self._beginning or self._channel.record_began
         return min(since for since in (reading, self._channel.send_began, float("inf")) if since is not None)
 
-    async def read(
-        self,
-        handle: Callable[[bytes, int], None],
-        begin: Callable[[], Awaitable[bytes | None]] | None = None,
-    ) -> None:
-        """Hand each record that has a place to `handle`, with the octets that it is to give back when it is `done`.
+    def watch(self) -> trio.CancelScope:
+        """Is to be around whoever reads, and ends it when something may be wrong with the connection: see `goes_on`.
+        One for many records, as a scope with a deadline takes 7 us."""
+        self._scope = trio.CancelScope(deadline=self._next_look())
+        return self._scope
 
-        `begin` comes first, for `record_seconds`, and may give a first record. Returns when the server stops, or the
-        connection is reaped; raises what `StreamChannel.receive` raises.
+    def hand_over(self) -> None:
+        """Who reads has got something else to wait for, which nothing is to end that is said here of reading: somebody
+        else will read, under a `watch` of his own."""
+        self._scope.deadline = math.inf
+        self._scope = trio.CancelScope()
+
+    async def goes_on(self) -> bool:
+        """After a `watch` has ended: whether somebody is to read on. If not, the connection may have been reaped."""
+        why = None if self._ended else self._overdue()
+        if why is not None:
+            await self._crowd.reap(self, why)
+        return not self._ended
+
+    async def begin(self, begin: Callable[[], Awaitable[Buffer | None]]) -> bool:
+        """`begin` comes before all else, for `record_seconds`, and may give a first record. Raises what it raises.
+        False: nothing more is to be read."""
+        if self._ended:
+            return False
+        self._beginning = trio.current_time()
+        self._scope = trio.CancelScope(deadline=self._beginning + self._crowd.record_seconds)
+        self._listening = True
+        with self._scope:
+            self._record = await begin()
+        self._listening = False
+        self._beginning = None
+        if self._scope.cancelled_caught and not self._ended:
+            await self._crowd.reap(self, "it does not begin")
+        return not self._ended
+
+    async def next(self) -> tuple[Buffer, int] | None:
+        """The next record that has a place, and the octets that are to be given back when its call is `done`. None:
+        nothing more is to be read, since the server stops, or the connection was reaped.
+
+        Within a `watch`. Raises what `StreamChannel.receive` raises. Cancelled: nothing is lost.
         """
-        channel = self._channel
-        channel.reserve = self._reserve
+        if self._ended:
+            return None
+        self._listening = True
         try:
-            with self._scope:
-                if begin is not None and not await self._begun(begin):
-                    return
-                while (why := self._overdue()) is None:
-                    with trio.move_on_at(self._next_look()) as self._timer:
-                        while True:
-                            if self._record is None:
-                                self._record = await channel.receive()
-                            octets = 0 if self._admit_at_once(self._record) else await self._admit(self._record)
-                            record, self._record = self._record, None
-                            handle(record, octets)
-                await self._crowd.reap(self, why)
+            if self._record is None:
+                self._record = await self._channel.receive()
+            octets = 0 if self._admit_at_once(self._record) else await self._admit(self._record)
         finally:
-            channel.reserve = None
-            self.octets.give_back(self._reserved)
-            self._reserved = 0
+            self._listening = False
+        record, self._record = self._record, None
+        return record, octets
 
-    def replied(self, record: bytes, octets: int, expected: int) -> int:
+    def next_now(self) -> tuple[Buffer, int] | None:
+        """The same, if it has been received already, and there is a place for it; None: ask `next`."""
+        if self._record is not None or self._ended:
+            return None
+        record = self._channel.next_record()
+        if record is None:
+            return None
+        if self._admit_at_once(record):
+            return record, 0
+        self._record = record
+        return None
+
+    def look(self, busy: bool) -> bool:
+        """Receive what has come, for `next_now`, without waiting. `busy`: there has just been more than one; else it is
+        only worth while if others run first. False: nothing has come."""
+        if self._record is not None or self._ended:
+            return False
+        return self._channel.receive_now() if busy else self._channel.look()
+
+    def forget(self) -> None:
+        """The connection is over. Nothing is reserved for what has not begun."""
+        self._channel.reserve = None
+        self.octets.give_back(self._reserved)
+        self._reserved = 0
+
+    def replied(self, record: Buffer, octets: int, expected: int) -> int:
         """There is a reply of `octets`; what was counted for the call is corrected. Returns what is counted now."""
         self._crowd.learn(record, octets)
         counted = _counted(len(record)) + _counted(octets)
@@ -200,22 +252,15 @@ class Intake:
 
     def end(self) -> None:
         """Read no more. Idempotent."""
-        self._scope.cancel()
+        self._ended = True
+        if self._listening:  # else it is found out before it is waited again
+            self._scope.cancel()
 
     async def close(self) -> None:
         """Close the connection, with whatever waits for its peer."""
         await trio.aclose_forcefully(self._channel)
 
-    async def _begun(self, begin: Callable[[], Awaitable[bytes | None]]) -> bool:
-        self._beginning = trio.current_time()
-        with trio.move_on_after(self._crowd.record_seconds) as limit:
-            self._record = await begin()
-        self._beginning = None
-        if limit.cancelled_caught:
-            await self._crowd.reap(self, "it does not begin")
-        return not limit.cancelled_caught
-
-    def _admit_at_once(self, record: bytes) -> bool:
+    def _admit_at_once(self, record: Buffer) -> bool:
         """What most calls need: a place, and nothing that is counted."""
         if self._reserved or len(record) > UNASKED_OCTETS:
             return False
@@ -226,7 +271,7 @@ class Intake:
         self.places.take_now()
         return True
 
-    async def _admit(self, record: bytes) -> int:
+    async def _admit(self, record: Buffer) -> int:
         """Wait until a call may begin, and take its place. Returns what is counted for it."""
         reply = self._crowd.expected_reply(record)
         if not self._reserved:  # a large one may have come as a whole, with the end of the one before
@@ -266,14 +311,14 @@ class Intake:
     def _patience(self) -> Iterator[None]:
         """While we wait for others, the peer is not to blame for anything."""
         self._waiting = True
-        self._timer.deadline = math.inf
+        self._scope.deadline = math.inf
         try:
             yield
         finally:
             self._waiting = False
             if self._channel.record_began is not None:
                 self._channel.record_began = trio.current_time()
-            self._timer.deadline = self._next_look()
+            self._scope.deadline = self._next_look()
 
     def _settle(self, octets: int) -> int:
         """What remains reserved for a record whose size is known now."""

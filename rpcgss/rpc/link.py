@@ -2,7 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,16 +19,23 @@ from rpcgss.rpc.messages import (
     message_xid,
     parse_reply_untrusted,
 )
-from rpcgss.rpc.pending import LOST, Mail, PendingCall, PendingCalls
+from rpcgss.rpc.pending import LOST, Mail, OutOfTime, PendingCall, PendingCalls
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.retransmission import Timer, Timers
 from rpcgss.rpc.rpc_xdr import opaque_auth
-from transport import Record, RecordTooLarge, TlsRefused, TlsSession, TransportError
+from transport import Record, RecordTooLarge, StreamChannel, TlsRefused, TlsSession, TransportError, Unsent
 from xdr import Buffer
 
 DOUBT_SECONDS: Final = 5.0
 """Of silence under a call, after which a server that is called by datagrams may be somewhere else by now."""
 
+LOOKS: Final = 8
+"""Calls in a row whose replies their callers find by a look, before other tasks have a turn."""
+MANY: Final = 3
+"""Replies that have come together with another: from so many on, to let their callers send together costs less than
+each of them to send alone."""
+
+_ENDS: Final = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError, BadMessage, TransportError)
 _log = QuietLog(logging.getLogger(__name__))
 
 
@@ -46,7 +54,7 @@ class RecordChannel(Protocol):
     @property
     def complaint(self) -> str: ...
     async def send(self, value: Record) -> None: ...
-    async def receive(self) -> bytes: ...
+    async def receive(self) -> bytes | bytearray: ...
     async def aclose(self) -> None: ...
 
 
@@ -95,10 +103,13 @@ class ChannelLink(Link):
         self.refused = False
         self.replies = 0
         self._channel: Final = channel
+        # Of another kind, or of one that was made of it, nothing is known but how it sends and receives.
+        self._stream: Final = channel if type(channel) is StreamChannel else None
         self._calls: Final = calls
         self._counters: Final = counters
         self._timers: Final = timers
         self._lost: Final = lost
+        self._looks = 0
         self._reading: Final = trio.CancelScope()
 
     @property
@@ -123,16 +134,28 @@ class ChannelLink(Link):
     async def send(self, chunks: list[Buffer]) -> None:
         """Send a message. Raises `ConnectionLost`: it has not left as a whole, so nobody can act on it. Cancelled: it
         leaves as a whole or not at all, and nobody else on this connection is the worse for it."""
+        with self._sending():
+            await self._channel.send(chunks)
+
+    def send_now(self, chunks: list[Buffer]) -> Unsent | None:
+        """Send a message as far as that can be done at once, by a task that is not cancelled; it may leave with others.
+        The rest is to be given to `send_rest` before anything else is awaited. Raises `ConnectionLost`."""
         if not self.alive:
             raise ConnectionLost(self.trouble)
+        if self._stream is None:
+            return Unsent(chunks, False)
         try:
-            await self._channel.send(chunks)
+            return self._stream.send_now(chunks)
         except RecordTooLarge as error:
             raise CallTooLarge(f"{self._channel.peer}: {error}") from error
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self.trouble = self.trouble or f"the connection to {self._channel.peer} broke: {reason(error)}"
-            self.abandon()
-            raise ConnectionLost(self.trouble) from error
+
+    async def send_rest(self, unsent: Unsent) -> None:
+        """As `send`."""
+        with self._sending():
+            if self._stream is None:
+                await self._channel.send(unsent.pieces)
+            else:
+                await self._stream.send_rest(unsent)
 
     async def exchange(
         self,
@@ -156,9 +179,10 @@ class ChannelLink(Link):
     async def mail(self, pending: PendingCall, timer: Timer) -> Mail | None:
         """The next piece of mail; None: there was none in time, and `timer` wants the call to be sent again. Cancelled:
         nothing is lost."""
-        with trio.move_on_at(timer.due):
-            return await pending.next()
-        return None
+        try:
+            return await pending.next(timer.due)
+        except OutOfTime:
+            return None
 
     async def _exchange(self, chunks: list[Buffer], pending: PendingCall) -> Mail:
         """Send a control message, over an unreliable transport as often as need be, and wait for what comes of it."""
@@ -200,31 +224,81 @@ class ChannelLink(Link):
             self._lost(self)
             self._calls.lose(self.serial)
 
+    @contextmanager
+    def _sending(self) -> Iterator[None]:
+        if not self.alive:
+            raise ConnectionLost(self.trouble)
+        try:
+            yield
+        except RecordTooLarge as error:
+            raise CallTooLarge(f"{self._channel.peer}: {error}") from error
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self.trouble = self.trouble or f"the connection to {self._channel.peer} broke: {reason(error)}"
+            self.abandon()
+            raise ConnectionLost(self.trouble) from error
+
     async def _deliver_all(self) -> None:
         try:
             while True:
                 try:
                     self._deliver(await self._channel.receive())
+                    await self._deliver_more()
                 except (BadMessage, RecordTooLarge) as error:
                     if self.reliable:
                         raise
                     self._counters.bad_replies += 1  # anybody can forge a datagram
                     peer = self._channel.peer
                     _log.info("dropped a datagram of %s: %s", peer, error, event="reply.dropped", peer=peer)
-        except trio.EndOfChannel:
-            self.trouble = f"{self._channel.peer} closed the connection"
-        except TlsRefused as error:  # TLS 1.3 lets clients go on before they know whether their certificate will do
-            self.trouble = f"no TLS with {self._channel.peer}: {error}"
-            self.refused = True
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            self.trouble = f"the connection to {self._channel.peer} broke: {reason(error)}"
-        except RecordTooLarge as error:
-            self._accuse(f"{self._channel.peer} sent {error}")
-            pending = self._calls.find(message_xid(error.beginning), self.serial)
-            if pending is not None:
-                pending.post(BadReply(self.trouble))
-        except (BadMessage, TransportError) as error:
-            self._accuse(f"{self._channel.peer} does not speak RPC: {error}")
+        except _ENDS as error:
+            self._blame(error)
+
+    def _blame(self, error: Exception) -> None:
+        """Why nothing more can be received."""
+        peer = self._channel.peer
+        match error:
+            case trio.EndOfChannel():
+                self.trouble = f"{peer} closed the connection"
+            case TlsRefused():  # TLS 1.3 lets clients go on before they know whether their certificate will do
+                self.trouble = f"no TLS with {peer}: {error}"
+                self.refused = True
+            case trio.BrokenResourceError() | trio.ClosedResourceError():
+                self.trouble = f"the connection to {peer} broke: {reason(error)}"
+            case RecordTooLarge():
+                self._accuse(f"{peer} sent {error}")
+                pending = self._calls.find(message_xid(error.beginning), self.serial)
+                if pending is not None:
+                    pending.post(BadReply(self.trouble))
+            case _:
+                self._accuse(f"{peer} does not speak RPC: {error}")
+
+    def look(self) -> None:
+        """Whoever is alone with his call may find the reply at once, without the reader: see `StreamChannel.look`."""
+        if self._stream is not None and len(self._calls) == 1 and self._looks < LOOKS and self._stream.look():
+            self._looks += 1
+            try:
+                self._deliver_received(self._stream)
+            except (BadMessage, TransportError) as error:
+                self._blame(error)
+                self.abandon()
+
+    async def _deliver_more(self) -> None:
+        """Replies that came with the last one. Whoever gets one may be about to call again."""
+        self._looks = 0
+        if self._stream is None:
+            return
+        more = self._deliver_received(self._stream)
+        if len(self._calls) > more + 1 and self._stream.look():
+            more += self._deliver_received(self._stream)
+        if more >= MANY:
+            await self._stream.gather()
+
+    def _deliver_received(self, stream: StreamChannel) -> int:
+        """How many there were."""
+        count = 0
+        while (record := stream.next_record()) is not None:
+            self._deliver(record)
+            count += 1
+        return count
 
     def _accuse(self, trouble: str) -> None:
         self.trouble = trouble
@@ -232,7 +306,7 @@ class ChannelLink(Link):
         peer = self._channel.peer
         _log.warning("%s; closing the connection", trouble, event="connection.ended", peer=peer, reason=trouble)
 
-    def _deliver(self, record: bytes) -> None:
+    def _deliver(self, record: Buffer) -> None:
         reply = parse_reply_untrusted(record)
         pending = self._calls.find(reply.xid, self.serial)
         if pending is None:

@@ -1,14 +1,30 @@
 """Calls that wait: the table of xids, and for each its entry, owned by the task that waits, with its mailbox."""
 
+import math
 import secrets
 from collections import deque
+from collections.abc import Awaitable
 from enum import Enum
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Literal, Self, TypeAlias, TypeVar
 
 import trio
 
 from rpcgss.rpc.errors import BadReply
 from rpcgss.rpc.messages import ReceivedReply
+
+ResultT = TypeVar("ResultT")
+
+
+class OutOfTime(Exception):
+    """The time of a call has passed."""
+
+
+async def in_time(until: float, waiting: Awaitable[ResultT]) -> ResultT:
+    """The result of `waiting`; raises `OutOfTime` at trio time `until`. For all that is waited for rarely: this takes
+    7 us, so calls wait for their mail by themselves."""
+    with trio.move_on_at(until):
+        return await waiting
+    raise OutOfTime
 
 
 class _Lost(Enum):
@@ -28,12 +44,14 @@ MAILBOX: Final = 8
 class PendingCall:
     """One xid, for the block that it is entered by. `post` never blocks; one task waits in `next`."""
 
-    __slots__ = ("_calls", "_mail", "_task", "octets", "owner", "serial", "xid")
+    __slots__ = ("_alarm", "_calls", "_mail", "_task", "octets", "owner", "serial", "until", "xid")
 
-    def __init__(self, xid: int, owner: object, calls: "dict[int, PendingCall]") -> None:
+    def __init__(self, xid: int, owner: object, calls: "dict[int, PendingCall]", alarm: "Alarm") -> None:
         self.xid: Final = xid
         self.owner = owner  # who is calling; None: nobody who would mind
+        self.until = math.inf  # while somebody waits in `next`
         self._calls: Final = calls
+        self._alarm: Final = alarm
         self.octets = 0  # of the replies that came
         self.serial = 0  # of the connection that carries the call now
         self._mail: deque[Mail] = deque()
@@ -56,12 +74,27 @@ class PendingCall:
             self._task = None
         return True
 
-    async def next(self) -> Mail:
-        """The next piece of mail. Cancelled: nothing is lost."""
+    async def next(self, until: float = math.inf) -> Mail:
+        """The next piece of mail. Raises `OutOfTime` if there is none by trio time `until`. Cancelled: nothing is
+        lost."""
         if not self._mail:
             self._task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._abort)
+            self.until = until
+            if until < self._alarm.at:
+                self._alarm.set(until)
+            try:
+                await trio.lowlevel.wait_task_rescheduled(self._abort)
+            finally:
+                self.until = math.inf
+            if not self._mail:
+                raise OutOfTime
         return self._mail.popleft()
+
+    def expire(self) -> None:
+        """Whoever waits in `next` has no more time."""
+        if self._task is not None:
+            trio.lowlevel.reschedule(self._task)
+            self._task = None
 
     def clear(self) -> None:
         """Throw away what nobody has looked at."""
@@ -77,6 +110,7 @@ class PendingCalls:
 
     def __init__(self) -> None:
         self._calls: Final[dict[int, PendingCall]] = {}
+        self.alarm: Final = Alarm(self._calls)
         self._xid = secrets.randbits(32)
 
     def __len__(self) -> int:
@@ -84,7 +118,7 @@ class PendingCalls:
 
     def new(self, owner: object = None) -> PendingCall:
         """The entry of an xid that nobody else uses, to be entered at once."""
-        return PendingCall(self._free_xid(), owner, self._calls)
+        return PendingCall(self._free_xid(), owner, self._calls, self.alarm)
 
     def find(self, xid: int | None, serial: int) -> PendingCall | None:
         """Who waits for a reply to `xid` on connection `serial`."""
@@ -106,3 +140,35 @@ class PendingCalls:
             self._xid = (self._xid + 1) & 0xFFFFFFFF
             if self._xid not in self._calls:
                 return self._xid
+
+
+class Alarm:
+    """One timer for all calls that wait for mail: `run` is a task of the client's, who ends the waiting of those whose
+    time is up. It is set to the earliest time that anybody has asked for, and looks then who really is still there; as
+    calls that are answered do not touch it, one that waits has only to compare two numbers.
+
+    at -- trio time of the next look
+    """
+
+    def __init__(self, calls: dict[int, PendingCall]) -> None:
+        self.at = math.inf
+        self._calls: Final = calls
+        self._sleep = trio.CancelScope()
+
+    def set(self, at: float) -> None:
+        """Look earlier."""
+        self.at = self._sleep.deadline = at
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self._sleep = trio.CancelScope(deadline=self.at)
+            with self._sleep:
+                await trio.sleep_forever()
+            self.at = math.inf
+            now = trio.current_time()
+            for pending in self._calls.values():
+                if pending.until <= now:
+                    pending.expire()
+                else:
+                    self.at = min(self.at, pending.until)

@@ -1,7 +1,7 @@
 """A server of RPC programs on any number of channels.
 
-How it works: a task for each connection reads records, as many as may be under way, and then no more until one is
-done (`intake`); a task for each call has it answered (`dispatch`) and sends the reply.
+How it works: of each connection as many records are read as may be under way, and then no more until one is done
+(`intake`); calls are answered in place (`serving`, `dispatch`), or by tasks of their own once they wait for something.
 """
 
 import itertools
@@ -13,33 +13,22 @@ from typing import Any, Final
 import trio
 
 import xdr
-from rpcgss.rpc.dispatch import Dispatcher, Policy, fault
+from rpcgss.rpc.dispatch import Dispatcher, Policy
 from rpcgss.rpc.errors import BadMessage
 from rpcgss.rpc.flavors import Connection, ServerFlavor
-from rpcgss.rpc.intake import Crowd, Intake
-from rpcgss.rpc.observe import (
-    CANCELLED,
-    DROPPED,
-    UNSENT,
-    Audience,
-    ConnectionEvent,
-    ConnectionEventKind,
-    End,
-    ObservedCall,
-    Observer,
-    Source,
-)
+from rpcgss.rpc.intake import Crowd
+from rpcgss.rpc.observe import Audience, ConnectionEvent, ConnectionEventKind, End, Observer, Source
 from rpcgss.rpc.octets import Octets
 from rpcgss.rpc.peers import Peer, Peers
 from rpcgss.rpc.places import Places
 from rpcgss.rpc.programs import Call
 from rpcgss.rpc.quiet import QuietLog
 from rpcgss.rpc.replies import ReplyCache
+from rpcgss.rpc.serving import Replier, Serving
 from rpcgss.rpc.tls import ServerTls, begin
 from transport import (
     MAX_CONNECTIONS,
     MAX_RECORD,
-    UNASKED_OCTETS,
     DatagramSocket,
     Listener,
     RecordTooLarge,
@@ -117,6 +106,7 @@ class Server:
             tls=tls,
             observer=self._observer,
         )
+        self._replier: Final = Replier(self._dispatcher, self._observer)
         self.counters: Final = self._dispatcher.counters
         self.reply_cache: Final = self._dispatcher.reply_cache
         self._crowd: Final = Crowd(
@@ -199,35 +189,17 @@ class Server:
         kind, reason = ConnectionEventKind.CLOSED, ""
         try:
             with self._crowd.intake(channel) as intake:
-                async with trio.open_nursery() as calls:
-                    reason = await self._read(channel, connection, intake, calls)
+                async with trio.open_nursery() as tasks:
+                    serving = Serving(self._replier, channel, connection, intake, tasks)
+                    await serving.run(None if self.tls is None else partial(begin, channel, connection, self.tls))
                 self.counters.reaped += bool(intake.reaped)
-                reason = intake.reaped or reason
+                reason = intake.reaped or serving.reason
                 kind = ConnectionEventKind.LOST if reason else kind
             if self._stopping.is_set():
                 await _linger(channel)
         finally:
             self._tell(kind, connection, reason)
             await trio.aclose_forcefully(channel)
-
-    async def _read(self, channel: StreamChannel, connection: Connection, intake: Intake, calls: trio.Nursery) -> str:
-        """Start calls as they come. Returns why the connection broke; "" if it was closed."""
-
-        def handle(record: bytes, octets: int) -> None:
-            calls.start_soon(self._handle, record, octets, channel, connection, intake)
-
-        try:
-            await intake.read(handle, None if self.tls is None else partial(begin, channel, connection, self.tls))
-        # What runs goes on to its end: the peer may still read, and work half done helps nobody.
-        except trio.EndOfChannel:
-            return ""
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            return str(error) or "it broke"
-        except TransportError as error:
-            _end(connection, error)
-            await trio.aclose_forcefully(channel)
-            return str(error)
-        return ""
 
     async def serve_datagrams(self, sock: DatagramSocket) -> None:
         """Answer calls that come as datagrams, until `stop` is called. Closes the socket."""
@@ -249,75 +221,33 @@ class Server:
             for record, sender in await sock.receive():
                 peer = peers.find(sender)
                 if await peer.take():
-                    calls.start_soon(self._handle, record, 0, peer, peer.connection, peer)
+                    calls.start_soon(self._handle, record, peer)
                 else:
                     self.counters.dropped += 1
 
-    # One call
-
-    async def _handle(
-        self,
-        record: bytes,
-        octets: int,
-        channel: StreamChannel | Peer,
-        connection: Connection,
-        intake: Intake | Peer,
-    ) -> None:
-        seen = None if self._observer is None else _sighting(record, connection)
+    async def _handle(self, record: bytes, peer: Peer) -> None:
+        """Answer a datagram."""
+        seen = self._replier.sighting(record, peer.connection)
         try:
-            reply = await self._dispatcher.answer(record, connection, seen)
-            if reply is None:
-                self.counters.dropped += 1
+            reply = await self._replier.reply(record, peer.connection, seen)
+            if reply is not None:
+                await peer.send(reply)
                 if seen is not None:
-                    seen.outcome = DROPPED
-                return
-            large = sum(map(len, reply[1:]))  # the first is headers
-            if (large > UNASKED_OCTETS or octets) and isinstance(intake, Intake):
-                octets = intake.replied(record, large, octets)
-            await channel.send(reply)
-            if seen is not None:
-                seen.octets_out = sum(map(len, reply))
+                    seen.octets_out = sum(map(len, reply))
         except (Stalled, BadMessage, RecordTooLarge) as error:
-            if isinstance(channel, Peer):
-                self.counters.dropped += 1
-                _log.info("%s: dropped: %s", connection.peer, error, event="call.dropped", peer=connection.peer)
-            else:
-                _end(connection, error)
-                await trio.aclose_forcefully(channel)
+            self.counters.dropped += 1
+            _log.info("%s: dropped: %s", peer.connection.peer, error, event="call.dropped", peer=peer.connection.peer)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # the reader knows as well
-        except Exception:
-            self.counters.faults += 1
-            fault("a call of %s failed", connection)
+            return
         finally:
-            intake.done(octets)
-            if seen is not None:
-                self._ended(seen)
+            peer.done(0)
+            self._replier.ended(seen)
 
     # For those who look on
 
     def _tell(self, kind: ConnectionEventKind, connection: Connection, reason: str = "") -> None:
         if self._observer is not None:
             self._observer.event(ConnectionEvent(kind, End.SERVER, connection.peer, trio.current_time(), reason))
-
-    def _ended(self, seen: ObservedCall) -> None:
-        assert self._observer is not None
-        if not seen.outcome:
-            return  # it was no call
-        if not seen.octets_out and seen.outcome not in (DROPPED, CANCELLED):
-            seen.outcome = UNSENT
-        seen.seconds = trio.current_time() - seen.began
-        self._observer.call_ended(seen)
-
-
-def _sighting(record: bytes, connection: Connection) -> ObservedCall:
-    """Of what may turn out to be a call."""
-    return ObservedCall(End.SERVER, connection.peer, 0, 0, 0, "other", trio.current_time(), octets_in=len(record))
-
-
-def _end(connection: Connection, error: Exception) -> None:
-    peer = connection.peer
-    _log.warning("%s: %s; closing the connection", peer, error, event="connection.ended", peer=peer, reason=str(error))
 
 
 async def _linger(channel: StreamChannel) -> None:

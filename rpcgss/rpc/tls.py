@@ -233,7 +233,7 @@ def server_tls(
     return ServerTls(context, optional)
 
 
-async def begin(channel: StreamChannel, connection: Connection, tls: ServerTls) -> bytes | None:
+async def begin(channel: StreamChannel, connection: Connection, tls: ServerTls) -> Buffer | None:
     """The beginning of a server's connection. A probe is answered, and `connection.tls` is set when the handshake is
     done; what else comes first is returned, to be served like everything that follows.
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+from typing import Final, TypeVar, TypeVarTuple
 
 import trio
 
@@ -12,6 +12,8 @@ ArgumentsT = TypeVarTuple("ArgumentsT")
 
 class Worker(ABC):
     """Runs plain functions so that the event loop does not wait for them."""
+
+    __slots__ = ()
 
     @abstractmethod
     async def run(self, function: Callable[[*ArgumentsT], ResultT], *arguments: *ArgumentsT) -> ResultT:
@@ -24,11 +26,19 @@ class Worker(ABC):
 class ThreadWorker(Worker):
     """At most `threads` at a time, with a limit of its own, so that other users of trio's threads are not starved."""
 
+    __slots__ = ("_limiter", "_threads")
+
     def __init__(self, threads: int = 8) -> None:
-        self._limiter = trio.CapacityLimiter(threads)
+        self._threads: Final = threads
+        self._limiter: trio.CapacityLimiter | None = None  # while work is under way: of idle workers there are many
 
     async def run(self, function: Callable[[*ArgumentsT], ResultT], *arguments: *ArgumentsT) -> ResultT:
-        return await trio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True, limiter=self._limiter)
+        limiter = self._limiter = self._limiter or trio.CapacityLimiter(self._threads)
+        try:
+            return await trio.to_thread.run_sync(function, *arguments, abandon_on_cancel=True, limiter=limiter)
+        finally:
+            if limiter is self._limiter and not limiter.borrowed_tokens:
+                self._limiter = None
 
 
 class InlineWorker(Worker):

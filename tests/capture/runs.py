@@ -32,7 +32,7 @@ class RecordingChannel(StreamChannel):
         await super().send(value)
 
     async def receive(self) -> bytes:
-        record = await super().receive()
+        record = bytes(await super().receive())
         self._wire.send(False, record)
         return record
 

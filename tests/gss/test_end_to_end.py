@@ -1,6 +1,8 @@
 """The whole way: real sockets, real Kerberos, contexts lost at every turn."""
 
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import trio
+from gssapi import raw
+from gssapi.raw.named_tuples import AcquireCredResult
 
 from examples.realm import Realm
 from rpcgss.gss.client import GssFlavor
@@ -85,6 +89,35 @@ async def test_calls(realm: Realm, service: GssService, transport: str, mechanis
         assert identity.service is service  # type: ignore[attr-defined]
         assert identity.mechanism == KRB5  # type: ignore[attr-defined]
     assert place.gss.store.counters.destroyed == 1
+
+
+async def test_an_idle_context_keeps_no_credentials(realm: Realm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of users each would have his own, and they take as much memory as all else."""
+
+    class Watched(raw.Creds):
+        """One that can be watched."""
+
+    kept: weakref.WeakSet[Watched] = weakref.WeakSet()
+    acquired = 0
+
+    def acquire(*arguments: object) -> AcquireCredResult:
+        nonlocal acquired
+        acquired += 1
+        result = acquire_cred_from(*arguments)  # type: ignore[arg-type]
+        kept.add(watched := Watched(result.creds))
+        return result._replace(creds=watched)
+
+    acquire_cred_from = raw.acquire_cred_from
+    async with serving(realm) as place:
+        monkeypatch.setattr(raw, "acquire_cred_from", acquire)
+        async with place.client(flavor := GssFlavor("nfs@localhost")) as client:
+            await client.call(NULL, None)
+            gc.collect()
+            assert acquired == 1
+            assert not kept
+            context = flavor.context
+            await client.call(NULL, None)
+            assert flavor.context is context
 
 
 LOSSES = {

@@ -1,6 +1,8 @@
 """The system's GSS library with a real KDC: contexts, names, errors in plain words, and GSS_Pseudo_random."""
 
+import gc
 import struct
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +98,18 @@ def test_what_was_only_signed_is_not_taken_for_encrypted(acceptor: GssapiAccepto
     assert b"plain" in signed
     with pytest.raises(BadWrap, match="not encrypted"):
         theirs.protection().unwrap(signed)
+
+
+@BOTH
+def test_a_protection_keeps_nothing_of_what_it_was_made_with(acceptor: GssapiAcceptor, mechanism: str) -> None:
+    ends = made(acceptor, demands(mechanism=mechanism))
+    ours, theirs = (end.protection() for end in ends)
+    kept = weakref.WeakSet(ends)
+    del ends
+    gc.collect()
+    assert not kept
+    theirs.verify_mic(b"x", ours.mic(b"x"))
+    assert ours.unwrap(theirs.wrap(b"x")) == b"x"
 
 
 def test_wrap_that_does_not_encrypt_fails(acceptor: GssapiAcceptor, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ class SpoiledChannel:
 
     async def receive(self) -> bytes:
         while not self._waiting:
-            self._waiting = self._man.pass_on(await self._channel.receive())
+            self._waiting = self._man.pass_on(bytes(await self._channel.receive()))
         return self._waiting.pop(0)
 
     async def aclose(self) -> None:

@@ -57,7 +57,7 @@ class Arena:
         channel = await self._connected()
         await channel.send([message])
         while True:
-            record = await channel.receive()
+            record = bytes(await channel.receive())
             if record[:4] == message[:4]:
                 return record
 
@@ -68,7 +68,7 @@ class Arena:
             await channel.send([message])
             call = self.bystander.data(GssService.PRIVACY, BYSTANDER)
             await channel.send([call])
-            while (record := await channel.receive())[:4] != call[:4]:
+            while (record := bytes(await channel.receive()))[:4] != call[:4]:
                 before.append(record)
         except (trio.BrokenResourceError, trio.EndOfChannel, trio.ClosedResourceError):
             await channel.aclose()

@@ -58,7 +58,7 @@ class CountingChannel(StreamChannel):
         await super().send(value)
 
     async def receive(self) -> bytes:
-        record = await super().receive()
+        record = bytes(await super().receive())
         self._counts.received += 1
         return record
 

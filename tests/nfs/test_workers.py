@@ -201,7 +201,7 @@ async def test_a_call_that_comes_again_to_the_other(tmp_path: Path) -> None:
                 stream = await trio.open_tcp_stream("127.0.0.1", server.port)
                 channel = await channels.enter_async_context(StreamChannel(stream))
                 await channel.send(record)
-                reply = await channel.receive()
+                reply = bytes(await channel.receive())
                 worker = worker_at(server, stream.socket.getsockname()[1])
                 assert worker is not None
                 replies[worker] = reply

@@ -283,7 +283,12 @@ async def test_replies_that_nobody_takes_count_until_they_are_cut_off(
 
         async def GIVE(self, call: Call) -> bytes:
             self.calls.append(call)
+            if len(self.calls) == 5:
+                all_under_way.set()
+            await all_under_way.wait()
             return bytes(700_000)
+
+    all_under_way = trio.Event()
 
     server = Server([program := Generous()], [AcceptNone()], max_octets=2 << 20, max_record=1 << 20)
     async with connected(server) as honest, connected(server) as greedy:

@@ -196,12 +196,12 @@ class Stripping:
 
     async def _relay(self, client: StreamChannel, to: StreamChannel) -> None:
         async with client, to:
-            self.heard.append(await client.receive())
+            self.heard.append(bytes(await client.receive()))
             xid = message_xid(self.heard[0]) or 0
             await client.send(encode_denied(xid, AuthRefused(auth_stat.AUTH_REJECTEDCRED)))
             try:
                 while True:
-                    self.heard.append(await client.receive())
+                    self.heard.append(bytes(await client.receive()))
                     await to.send(self.heard[-1])
                     await client.send(await to.receive())
             except (trio.EndOfChannel, trio.BrokenResourceError):

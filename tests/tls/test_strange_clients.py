@@ -97,7 +97,7 @@ async def test_a_probe_within_tls(authority: Authority) -> None:
         channel = StreamChannel(stream)
         for _ in range(2):
             await channel.send(PROBE)
-            assert refusal(await channel.receive()) == auth_stat.AUTH_BADCRED
+            assert refusal(bytes(await channel.receive())) == auth_stat.AUTH_BADCRED
 
 
 @pytest.mark.parametrize("optional", [False, True])
@@ -117,7 +117,7 @@ async def test_ill_formed_probes(authority: Authority, probe: bytes, optional: b
     program = Program()
     async with connection(server(authority.server(optional=optional), program)) as (channel, _):
         await channel.send(probe)
-        assert refusal(await channel.receive()) == auth_stat.AUTH_BADCRED
+        assert refusal(bytes(await channel.receive())) == auth_stat.AUTH_BADCRED
     assert not program.calls
 
 
@@ -127,13 +127,13 @@ async def test_a_probe_after_a_call(authority: Authority, optional: bool) -> Non
         await channel.send(call())
         await channel.receive()
         await channel.send(PROBE)
-        assert refusal(await channel.receive()) == auth_stat.AUTH_BADCRED
+        assert refusal(bytes(await channel.receive())) == auth_stat.AUTH_BADCRED
 
 
 async def test_no_tls_here() -> None:
     async with connection(server(None)) as (channel, _):
         await channel.send(PROBE)
-        assert refusal(await channel.receive()) == auth_stat.AUTH_REJECTEDCRED
+        assert refusal(bytes(await channel.receive())) == auth_stat.AUTH_REJECTEDCRED
 
 
 @pytest.mark.parametrize("optional", [False, True])

@@ -45,10 +45,10 @@ def answering(reply: Callable[[int], bytes], heard: list[bytes]) -> Stranger:
     async def stranger(stream: trio.abc.HalfCloseableStream) -> None:
         async with StreamChannel(stream) as channel:
             try:
-                heard.append(await channel.receive())
+                heard.append(bytes(await channel.receive()))
                 await channel.send(reply(message_xid(heard[0]) or 0))
                 while True:
-                    heard.append(await channel.receive())
+                    heard.append(bytes(await channel.receive()))
                     await channel.send(encode_success(message_xid(heard[-1]) or 0, opaque_auth(0, b"")))
             except (trio.EndOfChannel, trio.BrokenResourceError):
                 return

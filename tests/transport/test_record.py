@@ -14,7 +14,7 @@ def read_all(reader: RecordReader, pieces: list[bytes]) -> list[bytes]:
     for piece in pieces:
         reader.receive_data(piece)
         while (record := reader.next_record()) is not None:
-            records.append(record)
+            records.append(bytes(record))
     return records
 
 
