@@ -204,7 +204,7 @@ class GssFlavor(ClientFlavor):
 
     def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
         """See `ClientFlavor`."""
-        context = self._succession.ready_context(link.serial)
+        context = self._succession.ready_context()
         if context is None or not context.has_number(link.serial):
             return False
         return context.guard.lets_in(sum(map(len, arguments)) + MAX_AUTH_OCTETS)

@@ -18,6 +18,9 @@ RPC_VERSION: Final = 2
 MAX_AUTH_OCTETS: Final = 400
 """Octets in the body of a credential or verifier (RFC 5531, 8.2)."""
 
+_HEADERS: Final = 1024
+"""No header has more octets: 32 of a call, and two authentications."""
+
 NULL_AUTH: Final = opaque_auth(auth_flavor.AUTH_NONE, b"")
 
 _CALL: Final = Struct(">8I")  # xid, CALL, rpcvers, prog, vers, proc; the credential's flavor and length
@@ -112,14 +115,14 @@ def message_xid(record: Buffer) -> int | None:
 def parse_call_untrusted(record: Buffer) -> ReceivedCall:
     """Take a call apart. Raises `BadMessage`; `RpcMismatch` of another RPC version (its xid: `message_xid`);
     `AuthRefused` of an authentication body that is too long."""
-    octets = record if type(record) is bytes else bytes(record)  # slices of views cost four times as much
+    octets = record if type(record) is bytes else _beginning(record)
     try:
         xid, kind, rpc_version, program, version, procedure, flavor, length = _CALL.unpack_from(octets)
     except StructError:
         # Another version's call may be shorter, but it still says so (RFC 5531, 9).
         if len(octets) >= 12 and _WORDS_3.unpack_from(octets)[1] == _IS_CALL:
             _refuse_version(_WORDS_3.unpack_from(octets)[2])
-        raise BadMessage(f"{len(octets)} octets are too few for a call") from None
+        raise BadMessage(f"{len(record)} octets are too few for a call") from None
     if kind != _IS_CALL:
         raise BadMessage("not a call")
     if rpc_version != RPC_VERSION:
@@ -130,23 +133,23 @@ def parse_call_untrusted(record: Buffer) -> ReceivedCall:
     except StructError:
         raise BadMessage("a message that ends within its authentication") from None
     verifier, body_at = _take_auth(octets, position + 8, flavor, length, auth_stat.AUTH_BADVERF)
-    body = memoryview(octets)[body_at:]
+    body = memoryview(record)[body_at:]
     return ReceivedCall(xid, program, version, procedure, credential, verifier, octets[:position], body)
 
 
 def parse_reply_untrusted(record: Buffer) -> ReceivedReply:
     """Take a reply apart. Raises `BadMessage` and nothing else."""
-    octets = record if type(record) is bytes else bytes(record)
+    octets = record if type(record) is bytes else _beginning(record)
     try:
         xid, kind, state, flavor, length = _REPLY.unpack_from(octets)
         if kind != _IS_REPLY:
             raise BadMessage("not a reply")
         if state == _ACCEPTED:
-            return _take_accepted(octets, xid, flavor, length)
+            return _take_accepted(record, octets, xid, flavor, length)
         if state == _DENIED:
             return DeniedReply(xid, _take_denial(octets))
     except StructError:
-        raise BadMessage(f"{len(octets)} octets are too few for this reply") from None
+        raise BadMessage(f"{len(record)} octets are too few for this reply") from None
     except AuthRefused:
         raise BadMessage("a reply with an ill-formed verifier") from None
     raise BadMessage(f"a reply that is neither accepted nor denied, but {state}")
@@ -195,14 +198,20 @@ def _take_auth(octets: bytes, position: int, flavor: int, length: int, too_long:
     return opaque_auth(flavor, octets[position:end]), padded
 
 
-def _take_accepted(octets: bytes, xid: int, flavor: int, length: int) -> AcceptedReply:
+def _beginning(record: Buffer) -> bytes:
+    """As far as a header may reach, as bytes: slices of views cost four times as much, and large records, which come as
+    something else, must not be copied."""
+    return bytes(memoryview(record)[:_HEADERS])
+
+
+def _take_accepted(record: Buffer, octets: bytes, xid: int, flavor: int, length: int) -> AcceptedReply:
     verifier, position = _take_auth(octets, _REPLY.size, flavor, length, auth_stat.AUTH_BADVERF)
     (number,) = _WORD.unpack_from(octets, position)
     stat = _ACCEPT_STATS.get(number)
     if stat is None:
         raise BadMessage(f"an accepted reply with status {number}")
     mismatch = _WORDS_2.unpack_from(octets, position + 4) if stat is _PROG_MISMATCH else None
-    return AcceptedReply(xid, verifier, stat, mismatch, memoryview(octets)[position + 4 :])
+    return AcceptedReply(xid, verifier, stat, mismatch, memoryview(record)[position + 4 :])
 
 
 def _take_denial(octets: bytes) -> Denied:

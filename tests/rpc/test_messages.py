@@ -1,5 +1,6 @@
 """Messages: octets against rpc.x, truncations, flipped bits."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -110,6 +111,20 @@ def test_garbage_raises_what_is_documented(record: bytes) -> None:
     ):
         with suppress(*documented):
             parse(record)
+
+
+@pytest.mark.parametrize("form", [bytes, bytearray, memoryview])
+def test_large_records_are_not_copied(form: Callable[[bytes], bytes | bytearray | memoryview]) -> None:
+    auth = opaque_auth(6, bytes(400))
+    call = form(encode_call_header(CallHeader(1, 2, 3, 4), auth) + encode_auth(auth) + b"x" * 100_000)
+    parsed = parse_call_untrusted(call)
+    assert (parsed.credential, parsed.verifier, bytes(parsed.body)) == (auth, auth, b"x" * 100_000)
+    assert parsed.body.obj is memoryview(call).obj
+    answer = form(encode_success(1, auth) + b"x" * 100_000)
+    reply = parse_reply_untrusted(answer)
+    assert isinstance(reply, AcceptedReply)
+    assert (reply.verifier, bytes(reply.body)) == (auth, b"x" * 100_000)
+    assert reply.body.obj is memoryview(answer).obj
 
 
 def test_padding_need_not_be_zero_but_is_covered_by_the_header() -> None:
