@@ -137,6 +137,8 @@ class Outbox:
             sent = os.writev(self._socket.fileno(), pieces[:PIECES])
         except OSError:
             return Unsent(pieces, False)
+        if len(pieces) == 1 and sent == len(pieces[0]):
+            return None
         rest = _after(pieces, sent)
         return Unsent(rest, sent > 0) if rest else None
 

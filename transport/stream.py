@@ -339,14 +339,18 @@ class StreamChannel(trio.abc.Channel[Buffer]):
 
 def _framed(record: Record) -> list[Buffer]:
     """A record with its header, small ones in one piece. Raises `RecordTooLarge`."""
-    body = [record] if isinstance(record, bytes | bytearray | memoryview) else record
+    body = record if type(record) is list else _pieces(record)
     octets = sum(map(len, body))
-    pieces: list[Buffer] = [record_header(octets), *body]
+    header = record_header(octets)
     if octets <= JOIN_OCTETS:
-        return [b"".join(pieces)]
+        return [b"".join((header, *body))]
     if octets > HOARD_FROM:
         _hoard_memory()
-    return pieces
+    return [header, *body]
+
+
+def _pieces(record: Record) -> Sequence[Buffer]:
+    return [record] if isinstance(record, bytes | bytearray | memoryview) else record
 
 
 async def _readable(sock: trio.socket.SocketType) -> None:

@@ -148,7 +148,8 @@ class Client:
         self.timeout: Final = timeout
         self._non_idempotent: Final = frozenset(map(_numbers, non_idempotent))
         self._repeatable: Final = replies_kept / 2
-        self._places: Final = trio.Semaphore(max_outstanding)
+        self._places = max_outstanding
+        self._queue: Final = trio.lowlevel.ParkingLot()  # of calls that wait for a place
         self._calls: Final = PendingCalls()
         self._observer: Final = observer
         timers, serials = Timers(retransmission, chance), itertools.count(1)
@@ -236,11 +237,10 @@ class Client:
         began = trio.current_time()
         until = began + seconds
         try:
-            # An uncontended trio.Semaphore.acquire would give way to other tasks for nothing.
-            try:
-                self._places.acquire_nowait()
-            except trio.WouldBlock:
-                await in_time(until, self._places.acquire())
+            if self._places:
+                self._places -= 1
+            else:
+                await in_time(until, self._queue.park())  # whoever is done hands his place over
             lane = self._lane(user)
             lane.calls += 1
             flavor = user or lane.flavor
@@ -252,7 +252,7 @@ class Client:
                         arguments,
                         pending,
                         until=until,
-                        repeatable=self._repeatable if _numbers(procedure) in self._non_idempotent else math.inf,
+                        repeatable=self._repeatable if self._runs_once(procedure) else math.inf,
                         flavor=flavor,
                         connector=lane.connector,
                         counters=self.counters,
@@ -261,7 +261,10 @@ class Client:
                     results = await conversation.run()
             finally:
                 lane.calls -= 1
-                self._places.release()
+                if self._queue:
+                    self._queue.unpark()
+                else:
+                    self._places += 1
         except OutOfTime:
             connector = self._connector if lane is None else lane.connector
             excuse = connector.trouble if connector.link is None else connector.link.complaint
@@ -275,6 +278,9 @@ class Client:
             return procedure.result.decode(results)
         except xdr.DecodeError as error:
             raise BadReply(f"{procedure.name}: the results are not {procedure.result.name}: {error}") from error
+
+    def _runs_once(self, procedure: xdr.Procedure[Any, Any]) -> bool:
+        return bool(self._non_idempotent) and _numbers(procedure) in self._non_idempotent
 
     def _lane(self, user: ClientFlavor | None) -> "_Lane":
         if user is not None:

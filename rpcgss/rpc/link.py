@@ -29,7 +29,7 @@ from xdr import Buffer
 DOUBT_SECONDS: Final = 5.0
 """Of silence under a call, after which a server that is called by datagrams may be somewhere else by now."""
 
-LOOKS: Final = 8
+LOOKS: Final = 16
 """Calls in a row whose replies their callers find by a look, before other tasks have a turn."""
 MANY: Final = 3
 """Replies that have come together with another: from so many on, to let their callers send together costs less than

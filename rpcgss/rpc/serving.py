@@ -25,8 +25,10 @@ from xdr import Buffer
 
 ResultT = TypeVar("ResultT")
 
-IN_A_ROW: Final = 8
-"""Calls that are answered before their replies leave, and before other connections have a turn."""
+IN_A_ROW: Final = 16
+"""Calls that are answered before other connections have a turn."""
+TOGETHER: Final = 8
+"""Replies that leave together at most: the peer is to have something to do meanwhile."""
 TOGETHER_OCTETS: Final = 64 * 1024
 """Of replies, from which on they leave without waiting for others."""
 
@@ -125,13 +127,14 @@ class Serving:
             while admitted is not None or await intake.goes_on():
                 with intake.watch() as watch:
                     while True:
-                        if admitted is None and in_a_row < IN_A_ROW and self._octets < TOGETHER_OCTETS:
+                        if admitted is None and in_a_row < IN_A_ROW and not self._many:
                             admitted = intake.next_now()
                         if admitted is None:
                             if self._answers:
                                 await in_place(self._send_answers(), hand_over)
                                 if not leading:
                                     return
+                                continue
                             if in_a_row >= IN_A_ROW:
                                 await trio.lowlevel.checkpoint()
                                 in_a_row = 0
@@ -157,6 +160,11 @@ class Serving:
         finally:
             if leading:
                 self._forget_answers()
+
+    @property
+    def _many(self) -> bool:
+        """Whether replies are not to wait for others."""
+        return len(self._answers) >= TOGETHER or self._octets >= TOGETHER_OCTETS
 
     async def _read(self, reading: Awaitable[ResultT]) -> ResultT | None:
         """The result of `reading`; None where the connection has ended. What runs goes on to its end all the same: the
