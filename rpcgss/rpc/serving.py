@@ -3,11 +3,12 @@
 How it works: one task reads, and carries out each call by itself, without a task for it. As long as calls wait for
 nothing it goes on reading, and collects their replies until nothing more has come. A call that has something to wait
 for keeps the task, and another task goes on with reading from there. So whoever writes a service need not know: cancel
-scopes and nurseries of a call are in one task from its beginning to its end.
+scopes and nurseries of a call are in one task from its beginning to its end, its context variables are its own.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import copy_context
 from dataclasses import dataclass
 from types import coroutine
 from typing import Any, Final, TypeVar
@@ -236,17 +237,19 @@ class Serving:
 
 @coroutine
 def in_place(call: Coroutine[Any, Any, ResultT], waits: Callable[[], None]) -> Generator[Any, Any, ResultT]:
-    """The result of `call`, as `await` gives it; `waits` is called if it does not come at once, before the waiting."""
+    """The result of `call`, as `await` gives it, but with context variables of its own, as a task has them; `waits` is
+    called if the result does not come at once, before the waiting."""
+    context = copy_context()
     try:
-        trap = call.send(None)
+        trap = context.run(call.send, None)
         waits()
         while True:
             try:
                 value = yield trap
             except BaseException as error:
-                trap = call.throw(error)
+                trap = context.run(call.throw, error)
             else:
-                trap = call.send(value)
+                trap = context.run(call.send, value)
     except StopIteration as end:
         result: ResultT = end.value
         return result
