@@ -179,35 +179,54 @@ class GssFlavor(ClientFlavor):
 
     async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         """See `ClientFlavor`. Cancelled: its number is free again, a context half made is forgotten."""
-        if link is not self._link:
-            self._require_one_client(link)
+        self._require_one_client(link)
         self._last_call = header
-        succession = self._succession
-        serial = link.serial
+        succession, service = self._succession, self.demands.service
         while True:
-            context = succession.ready_context() or await succession.usable_context(header, link)
-            number = context.take_number_now(serial) or await context.take_number(serial)
+            context = await succession.usable_context(header, link)
+            number = await context.take_number(link.serial)
             if number is None:
                 succession.replace(context)
                 continue
-            if serial > succession.carrier:
-                succession.carrier = serial
+            succession.carrier = max(succession.carrier, link.serial)
             try:
-                return await self._transmission(header, arguments, context, number)
+                if context.channel:
+                    octets = encode_header(header, _DATA, number, _CHANNEL_PROT, context.handle, context.version)
+                    chunks = [octets + _NULL_VERIFIER, *arguments]
+                    return GssTransmission(chunks, context, number, _NONE, self._worker, None)
+                octets = encode_header(header, _DATA, number, service, context.handle, context.version)
+                size = _size(service, octets, arguments)
+                return await context.guard.run(
+                    self._worker, size, self._transmission, octets, arguments, context, number
+                )
             except SecurityError as error:
-                context.answered(number)
-                if not context.spent:
-                    raise AuthenticationFailed(f"the call cannot be protected: {error}") from error
+                self._unprotected(context, number, error)
             except BaseException:
                 context.answered(number)
                 raise
 
-    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
-        """See `ClientFlavor`."""
+    def transmit_now(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission | None:
+        """See `ClientFlavor`. This is `transmit` for nearly all calls: under a context that is good and bound to no
+        channel, which nobody is inside, with a number to be had."""
         context = self._succession.ready_context()
-        if context is None or not context.has_number(link.serial):
-            return False
-        return context.guard.lets_in(sum(map(len, arguments)) + MAX_AUTH_OCTETS)
+        if context is None or link is not self._link:
+            return None
+        service = self.demands.service
+        if not context.guard.lets_in(_size(service, b"", arguments) + MAX_AUTH_OCTETS):
+            return None
+        number = context.take_number_now(link.serial)
+        if number is None:
+            return None
+        self._last_call = header
+        try:
+            octets = encode_header(header, _DATA, number, service, context.handle, context.version)
+            return self._transmission(octets, arguments, context, number)
+        except SecurityError as error:
+            self._unprotected(context, number, error)
+            return None
+        except BaseException:
+            context.answered(number)
+            raise
 
     async def refused(self, transmission: Transmission, refusal: AuthRefused, link: Link) -> bool:
         """See `ClientFlavor`. How often a call is sent again is for the client to bound."""
@@ -249,19 +268,21 @@ class GssFlavor(ClientFlavor):
         if last is None or link.serial > last.serial:
             self._link = link
 
-    async def _transmission(
-        self, header: CallHeader, arguments: Sequence[Buffer], context: ClientContext, number: int
-    ) -> "GssTransmission":
+    def _transmission(
+        self, header: bytes, arguments: Sequence[Buffer], context: ClientContext, number: int
+    ) -> GssTransmission:
         service = self.demands.service
-        said = _CHANNEL_PROT if context.channel else service
-        octets = encode_header(header, _DATA, number, said, context.handle, context.version)
-        if context.channel:
-            return GssTransmission([octets + _NULL_VERIFIER, *arguments], context, number, service, self._worker, None)
-        size = len(octets) if service is _NONE else len(octets) + sum(map(len, arguments))
-        guard, protection = context.guard, context.protection
-        if guard.lets_in(size):
-            mic, body = sealed(protection, service, number, octets, arguments)
-        else:
-            mic, body = await guard.run(self._worker, size, sealed, protection, service, number, octets, arguments)
-        chunks = [octets + encode_verifier(mic), *body]
-        return GssTransmission(chunks, context, number, service, self._worker, octets)
+        mic, body = sealed(context.protection, service, number, header, arguments)
+        chunks = [header + encode_verifier(mic), *body]
+        return GssTransmission(chunks, context, number, service, self._worker, header)
+
+    def _unprotected(self, context: ClientContext, number: int, error: SecurityError) -> None:
+        """Return if the call may be made under another context."""
+        context.answered(number)
+        if not context.spent:
+            raise AuthenticationFailed(f"the call cannot be protected: {error}") from error
+
+
+def _size(service: GssService, header: bytes, arguments: Sequence[Buffer]) -> int:
+    """Octets that a call gives the mechanism to work on."""
+    return len(header) if service is _NONE else len(header) + sum(map(len, arguments))

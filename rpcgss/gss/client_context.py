@@ -86,10 +86,6 @@ class ClientContext:
         self._serial = 0
         self._lot: trio.lowlevel.ParkingLot | None = None  # made when somebody has to wait
 
-    def has_number(self, serial: int) -> bool:
-        """Whether `take_number_now` would give one."""
-        return serial == self._serial and not self._lot and not self.spent and self.window.open
-
     def take_number_now(self, serial: int) -> int | None:
         """`take_number` of a context that is good, if it need neither wait nor see to anything; None: it must."""
         if serial != self._serial or self._lot:

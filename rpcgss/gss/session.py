@@ -116,12 +116,11 @@ class GssSession(Session):
 
     async def sealed(self, results: Sequence[Buffer]) -> tuple[opaque_auth, Sequence[Buffer]]:
         """Raises what `protect` and `verifier` raise."""
-        context = self.context
-        if self._in_channel or not context.guard.lets_in(sum(map(len, results))):
+        context, service = self.context, self._service
+        size = 0 if service is _NONE else sum(map(len, results))
+        if self._in_channel or not context.guard.lets_in(size):
             return await super().sealed(results)
-        body = results
-        if self._service is not _NONE:
-            body = protect(context.protection, self._service, self._seq_num, results)
+        body = results if service is _NONE else protect(context.protection, service, self._seq_num, results)
         return self._verifier(), body
 
     def finished(self) -> None:

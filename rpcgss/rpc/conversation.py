@@ -134,9 +134,9 @@ class Conversation:
         """Raises `ConnectionLost`: this transmission has not left as a whole, so nobody can act on it."""
         if not link.reliable:
             self._go_unreliably()
-        transmitted = self._flavor.transmit(self._header, self._arguments, link)
-        at_once = self._flavor.ready(self._arguments, link)
-        transmission = await (transmitted if at_once else in_time(self._until, transmitted))
+        transmission = self._flavor.transmit_now(self._header, self._arguments, link)
+        if transmission is None:
+            transmission = await in_time(self._until, self._flavor.transmit(self._header, self._arguments, link))
         self._transmissions.append(transmission)  # and with it the duty to finish it
         self._check_repeatable("its reply did not come in time")
         if len(self._transmissions) > MAX_TRANSMISSIONS:

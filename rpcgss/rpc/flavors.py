@@ -155,10 +155,16 @@ class ClientFlavor(ABC):
         Raises `AuthenticationFailed`, and `ConnectionLost` if `link` ends meanwhile. Cancelled: nothing is sent.
         """
 
-    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
-        """Whether `transmit` has nothing to wait for now. It is then called without a deadline, which costs more than
-        the rest of a small call."""
-        return False
+    def transmit_now(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission | None:
+        """What `transmit` gives, if it has nothing to wait for now; else None, and nothing has happened. That needs no
+        deadline, which costs more than the rest of a small call. Raises what `transmit` does."""
+        return None
+
+    def __init_subclass__(cls) -> None:
+        """Who overrides `transmit` alone wants to see every transmission."""
+        super().__init_subclass__()
+        if "transmit" in vars(cls) and "transmit_now" not in vars(cls):
+            setattr(cls, "transmit_now", ClientFlavor.transmit_now)  # noqa: B010  # a method is not to be assigned to
 
     async def refused(self, transmission: Transmission, refusal: AuthRefused, link: Link) -> bool:
         """The server denied `transmission`. True: send the call again, under the same xid. The denial is not
@@ -194,8 +200,8 @@ class AuthNone(ClientFlavor):
     async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         return _PlainTransmission(header, NULL_AUTH, arguments)
 
-    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
-        return True
+    def transmit_now(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
+        return _PlainTransmission(header, NULL_AUTH, arguments)
 
 
 class AuthSys(ClientFlavor):
@@ -228,8 +234,8 @@ class AuthSys(ClientFlavor):
     async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
         return _PlainTransmission(header, self._credential, arguments)
 
-    def ready(self, arguments: Sequence[Buffer], link: Link) -> bool:
-        return True
+    def transmit_now(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
+        return _PlainTransmission(header, self._credential, arguments)
 
 
 # The server's end

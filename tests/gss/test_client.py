@@ -592,6 +592,49 @@ async def test_a_cancelled_call_gives_its_number_back(autojump_clock: trio.abc.C
     assert await wire.call(one) == b"gnip"
 
 
+@pytest.mark.parametrize("service", GssService)
+async def test_at_once_or_not_at_all(service: GssService) -> None:
+    """`transmit_now` is `transmit` where there is nothing to wait for; else nothing has happened."""
+    wire, one = Wire(server(seq_window=2)), flavor(service=service)
+    assert one.transmit_now(HEADER, (b"ping",), wire) is None  # there is no context
+    assert not wire.calls
+    await wire.call(one)
+    context = one.context
+    assert context is not None
+    transmission = one.transmit_now(HEADER, (b"ping",), wire)
+    assert isinstance(transmission, GssTransmission)
+    reply = await wire.send(message(transmission))
+    assert isinstance(reply, AcceptedReply)
+    assert await transmission.open(reply) == b"gnip"
+    other = one.transmit_now(HEADER, (b"",), wire)
+    assert other is not None
+    assert one.transmit_now(HEADER, (b"",), wire) is None  # the window is full
+    transmission.finished()
+    other.finished()
+    later = Wire(wire.server, serial=2)
+    assert one.transmit_now(HEADER, (b"",), later) is None  # whose numbers are to be given up first
+    if service is not GssService.NONE:
+        assert one.transmit_now(HEADER, (bytes(100_000),), wire) is None  # which is for a thread
+    context.guard._visitor = object()
+    assert one.transmit_now(HEADER, (b"",), wire) is None  # somebody is inside
+    context.guard._visitor = None
+    assert context.window.unanswered == 0
+    context.protection.used_up = True  # type: ignore[attr-defined]
+    assert one.transmit_now(HEADER, (b"",), wire) is None
+    assert one.context is context
+
+
+async def test_what_cannot_be_protected_at_once_gives_its_number_back() -> None:
+    wire, one = Wire(server()), flavor(service=GssService.PRIVACY)
+    await wire.call(one)
+    context = one.context
+    assert context is not None
+    context.protection._encrypts = False  # type: ignore[attr-defined]
+    with pytest.raises(AuthenticationFailed, match="cannot be protected"):
+        one.transmit_now(HEADER, (b"",), wire)
+    assert context.window.unanswered == 0
+
+
 async def test_a_new_connection_is_not_held_up_by_the_old_ones_numbers() -> None:
     one, shared = flavor(), server(seq_window=2)
     first, second = Wire(shared), Wire(shared, serial=2)
