@@ -35,8 +35,8 @@ class RecordReader:
     Half a record stays here, so whoever feeds the reader may be cancelled between two calls without loss. Large records
     are not copied if their feeder asks for `room`, puts octets there, and says how many (`filled`).
 
-    expected -- octets that the record which is coming has at most, as far as its headers tell. One whose end is not in
-                sight may have `max_record`, once it is past `UNASKED_OCTETS`
+    expected -- octets that the record which is coming has at most, as far as its headers tell (ask after `next_record`
+                gave None). One whose end is not in sight may have `max_record`, once it is past `UNASKED_OCTETS`
     """
 
     def __init__(self, *, max_record: int = MAX_RECORD, max_fragments: int = MAX_FRAGMENTS) -> None:
@@ -54,7 +54,7 @@ class RecordReader:
     @property
     def mid_record(self) -> bool:
         """Whether some of a record has come and the rest has not (ask after `next_record` gave None)."""
-        return bool(self._position < len(self._incoming) or self._earlier or self._large is not None)
+        return bool(self._position < len(self._incoming) or self._earlier or self._large_header)
 
     @property
     def room(self) -> memoryview | None:
@@ -116,10 +116,12 @@ class RecordReader:
                 return self._complete(fragment)
             self._earlier.append(fragment)
             self._earlier_octets += len(fragment)
+            if self._earlier_octets > UNASKED_OCTETS:
+                self.expected = self.max_record
 
     def _take_incoming(self) -> bytes:
-        """What nobody has looked at, but for the header of a large fragment."""
-        waiting = self._incoming[self._position + (HEADER_OCTETS if self._large_header else 0) :]
+        """What nobody has looked at."""
+        waiting = self._incoming[self._position :]
         self._incoming, self._position = b"", 0
         return waiting
 
@@ -129,6 +131,7 @@ class RecordReader:
         self.expected = octets if header & _LAST or octets <= UNASKED_OCTETS else self.max_record
         if length > OWN_BUFFER_OCTETS:
             self._large_header = header
+            self._position += HEADER_OCTETS
 
     def _admit(self, length: int) -> None:
         octets = self._earlier_octets + length

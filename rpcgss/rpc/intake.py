@@ -24,7 +24,7 @@ import trio
 from rpcgss.rpc.octets import Octets
 from rpcgss.rpc.places import Places
 from rpcgss.rpc.quiet import QuietLog
-from transport import UNASKED_OCTETS, StreamChannel
+from transport import UNASKED_OCTETS, StreamChannel, TransportError
 from xdr import Buffer
 
 PRESSED_SECONDS: Final = 5.0
@@ -141,6 +141,11 @@ class Intake:
         return self._channel.peer
 
     @property
+    def has_record(self) -> bool:
+        """Whether there is one that `next_now` could not give, and `next` may give at once."""
+        return self._record is not None
+
+    @property
     def busy(self) -> bool:
         """Whether something is under way that the peer need do nothing for."""
         return bool(self.places.held or self._record is not None or self._waiting)
@@ -210,10 +215,14 @@ class Intake:
         return record, octets
 
     def next_now(self) -> tuple[Buffer, int] | None:
-        """The same, if it has been received already, and there is a place for it; None: ask `next`."""
+        """The same, if it has been received already, and there is a place for it; None: ask `next`, which also says
+        what is wrong with a record."""
         if self._record is not None or self._ended:
             return None
-        record = self._channel.next_record()
+        try:
+            record = self._channel.next_record()
+        except TransportError:
+            return None
         if record is None:
             return None
         if self._admit_at_once(record):

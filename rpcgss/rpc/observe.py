@@ -166,7 +166,7 @@ class Observer:
     you want.
 
     Everything is told at once, in the thread of the event loop, and must be quick: the call waits for it. `call_began`
-    and `call_ended` run in the task of the call, so that context variables which the first sets are seen by what the
+    and `call_ended` run in the context of the call, so that context variables which the first sets are seen by what the
     call does. Exceptions are logged, and go no further.
     """
 

@@ -3,12 +3,12 @@
 How it works: one task reads, and carries out each call by itself, without a task for it. As long as calls wait for
 nothing it goes on reading, and collects their replies until nothing more has come. A call that has something to wait
 for keeps the task, and another task goes on with reading from there. So whoever writes a service need not know: cancel
-scopes and nurseries of a call are in one task from its beginning to its end, its context variables are its own.
+scopes and nurseries of a call are in one task from its beginning to its end, and its context variables are its own.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from types import coroutine
 from typing import Any, Final, TypeVar
@@ -79,12 +79,13 @@ class Replier:
 
 @dataclass(slots=True)
 class _Answer:
-    """A reply that has yet to leave; then so many octets of memory are given back."""
+    """A reply that has yet to leave; then so many octets of memory are given back. `context` is the call's."""
 
     reply: list[Buffer]
     size: int
     counted: int
     seen: ObservedCall | None
+    context: Context
 
 
 class Serving:
@@ -124,33 +125,39 @@ class Serving:
 
         admitted: tuple[Buffer, int] | None = None
         in_a_row = 0  # calls since others had a turn
+        looked = False  # since the last call
         try:
             while admitted is not None or await intake.goes_on():
                 with intake.watch() as watch:
                     while True:
-                        if admitted is None and in_a_row < IN_A_ROW and not self._many:
+                        enough = in_a_row >= IN_A_ROW or self._many
+                        if admitted is None and not enough:
                             admitted = intake.next_now()
                         if admitted is None:
                             if self._answers:
-                                await in_place(self._send_answers(), hand_over)
+                                await in_place(self._send_answers(), hand_over, copy_context())
                                 if not leading:
                                     return
-                                continue
                             if in_a_row >= IN_A_ROW:
                                 await trio.lowlevel.checkpoint()
                                 in_a_row = 0
+                            if enough:
+                                continue  # there may be more to answer
+                            if not looked and intake.look():
+                                looked = True  # half a record, if it turns out to be that, is worth no second look
                                 continue
-                            if intake.look():
-                                continue
+                            if not intake.has_record:
+                                in_a_row = 0  # others have a turn while this waits
                             admitted = await self._read(intake.next())
-                            in_a_row = 0
                             if admitted is None:
                                 return
                         if watch.cancel_called:
                             break  # nothing may begin under it any more
                         in_a_row += 1
-                        call, admitted = self._call(*admitted), None
-                        answer = await in_place(call, hand_over)
+                        looked = False
+                        context = copy_context()
+                        call, admitted = self._call(*admitted, context), None
+                        answer = await in_place(call, hand_over, context)
                         if not leading:
                             if answer is not None:
                                 await self._send([answer])
@@ -160,7 +167,7 @@ class Serving:
                             self._octets += answer.size
         finally:
             if leading:
-                self._forget_answers()
+                self._forget(self._answers)
 
     @property
     def _many(self) -> bool:
@@ -181,8 +188,8 @@ class Serving:
             await self._end(error)
         return None
 
-    async def _call(self, record: Buffer, counted: int) -> _Answer | None:
-        """Carry out a call; None: there is no reply, and it is done with."""
+    async def _call(self, record: Buffer, counted: int, context: Context) -> _Answer | None:
+        """Carry out a call in its `context`; None: there is no reply, and it is done with."""
         seen = self._replier.sighting(record, self._connection)
         reply = None
         try:
@@ -193,7 +200,7 @@ class Serving:
             results = size - len(reply[0])
             if results > UNASKED_OCTETS or counted:
                 counted = self._intake.replied(record, results, counted)
-            return _Answer(reply, size, counted, seen)
+            return _Answer(reply, size, counted, seen, context)
         except BadMessage as error:
             await self._end(error)
             return None
@@ -216,13 +223,16 @@ class Serving:
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # whoever reads knows as well
         finally:
-            for answer in answers:
-                self._done(answer.counted, answer.seen)
+            self._forget(answers)
 
-    def _forget_answers(self) -> None:
-        for answer in self._answers:
-            self._done(answer.counted, answer.seen)
-        self._answers.clear()
+    def _forget(self, answers: list[_Answer]) -> None:
+        """They have left, or never will."""
+        for answer in answers:
+            if answer.seen is None:
+                self._done(answer.counted, None)
+            else:
+                answer.context.run(self._done, answer.counted, answer.seen)
+        answers.clear()
 
     def _done(self, counted: int, seen: ObservedCall | None) -> None:
         self._intake.done(counted)
@@ -236,20 +246,22 @@ class Serving:
 
 
 @coroutine
-def in_place(call: Coroutine[Any, Any, ResultT], waits: Callable[[], None]) -> Generator[Any, Any, ResultT]:
-    """The result of `call`, as `await` gives it, but with context variables of its own, as a task has them; `waits` is
-    called if the result does not come at once, before the waiting."""
-    context = copy_context()
+def in_place(
+    call: Coroutine[Any, Any, ResultT], waits: Callable[[], None], context: Context
+) -> Generator[Any, Any, ResultT]:
+    """The result of `call`, carried out in `context`, as `await` gives it; `waits` is called if it does not come at
+    once, before the waiting."""
+    run = context.run
     try:
-        trap = context.run(call.send, None)
+        trap = run(call.send, None)
         waits()
         while True:
             try:
                 value = yield trap
             except BaseException as error:
-                trap = context.run(call.throw, error)
+                trap = run(call.throw, error)
             else:
-                trap = context.run(call.send, value)
+                trap = run(call.send, value)
     except StopIteration as end:
         result: ResultT = end.value
         return result

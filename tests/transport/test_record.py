@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transport import RecordReader, RecordTooLarge, TooManyFragments, encode_record
+from transport import MAX_RECORD, UNASKED_OCTETS, RecordReader, RecordTooLarge, TooManyFragments, encode_record
+from transport.record import OWN_BUFFER_OCTETS
 
 RECORDS = st.lists(st.binary(max_size=200), max_size=6)
 
@@ -38,6 +39,33 @@ def test_any_cut_gives_the_same_records(records: list[bytes], fragment: int | No
     reader = RecordReader()
     assert read_all(reader, pieces) == records
     assert not reader.mid_record
+
+
+def test_what_comes_behind_a_large_record_may_come_before_anybody_asks_for_it() -> None:
+    records = [b"a" * 2 * OWN_BUFFER_OCTETS, b"behind", b"it"]
+    first, *behind = map(encode_record, records)
+    reader = RecordReader()
+    reader.receive_data(first[:5000])
+    assert reader.next_record() is None
+    assert reader.mid_record
+    for octets in (first[5000:] + behind[0][:6], behind[0][6:], behind[1]):
+        reader.receive_data(octets)
+    assert [reader.next_record() for _ in range(4)] == [*records, None]
+    assert not reader.mid_record
+
+
+@pytest.mark.parametrize("fragment", [1000, OWN_BUFFER_OCTETS, 10_000])
+@pytest.mark.parametrize("ahead", [0, 1, 4, 100], ids=lambda octets: f"{octets}-ahead")
+def test_fragments_without_an_end_in_sight_may_become_as_large_as_any(fragment: int, ahead: int) -> None:
+    """However they are cut, each may have come as a whole when somebody looks."""
+    reader = RecordReader()
+    octets = encode_record(bytes(200_000), fragment=fragment)
+    cut = fragment + 4
+    reader.receive_data(octets[:ahead])
+    for came in range(ahead, 150_000, cut):
+        reader.receive_data(octets[came : came + cut])
+        assert reader.next_record() is None
+        assert reader.expected == MAX_RECORD or came + cut <= UNASKED_OCTETS + 1000
 
 
 def test_byte_by_byte_knows_that_it_is_mid_record() -> None:
