@@ -235,6 +235,8 @@ class Client:
         conversation: Conversation | None = None
         began = trio.current_time()
         until = began + seconds
+        if until != until:  # would never come
+            raise ValueError("a timeout is a number of seconds")
         try:
             # An uncontended trio.Semaphore.acquire would give way to other tasks for nothing.
             try:
