@@ -68,6 +68,14 @@ async def test_a_record_that_is_too_large_leaves_those_before_it_alone(caplog: p
     assert "Traceback" not in caplog.text
 
 
+async def test_calls_before_what_is_no_call_are_answered() -> None:
+    server = Server([Program()], [AcceptNone()])
+    async with serving(server) as channel:
+        await channel._stream.send_all(calls(0, 1, 0) + encode_record(b"garbage!"))
+        assert await xids(channel) == [0, 1, 2]
+    assert at_rest(server)
+
+
 async def test_calls_share_no_context_variables() -> None:
     name = contextvars.ContextVar("name", default="")
     seen: list[str] = []
