@@ -236,6 +236,8 @@ class Client:
         conversation: Conversation | None = None
         began = trio.current_time()
         until = began + seconds
+        if until != until:  # would never come
+            raise ValueError("a timeout is a number of seconds")
         try:
             if self._places:
                 self._places -= 1

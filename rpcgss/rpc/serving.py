@@ -202,6 +202,7 @@ class Serving:
                 counted = self._intake.replied(record, results, counted)
             return _Answer(reply, size, counted, seen, context)
         except BadMessage as error:
+            await self._send_answers()  # to what came before it
             await self._end(error)
             return None
         finally:
@@ -210,7 +211,8 @@ class Serving:
 
     async def _send_answers(self) -> None:
         answers, self._answers, self._octets = self._answers, [], 0
-        await self._send(answers)
+        if answers:
+            await self._send(answers)
 
     async def _send(self, answers: list[_Answer]) -> None:
         try:

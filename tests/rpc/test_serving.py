@@ -1,9 +1,11 @@
 """How a server reads and answers one connection: many records at once, over a socket that takes what it is given."""
 
+import asyncio
 import contextvars
+import math
 import os
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -13,10 +15,12 @@ import xdr
 from rpcgss.rpc import AcceptNone, Call, ObservedCall, Observer, Server
 from rpcgss.rpc.messages import message_xid
 from rpcgss.rpc.observe import ConnectionEvent, ConnectionEventKind
+from rpcgss.rpc.rpc_xdr import accept_stat
 from rpcgss.rpc.serving import IN_A_ROW, TOGETHER
+from tests.cancellation import cancelled_at_every_step
 from tests.rpc.program import HOLD, OPAQUE, PROGRAM, VERSION, Program
 from tests.rpc.test_server import call_record
-from transport import Record, StreamChannel, encode_record, memory_channel_pair
+from transport import Record, StreamChannel, encode_record, listen_tcp, memory_channel_pair, open_tcp
 
 GIVE = xdr.Procedure(PROGRAM, VERSION, 6, "GIVE", xdr.VOID, OPAQUE)
 TOO_LARGE = bytes.fromhex("ffffffff")
@@ -63,6 +67,14 @@ async def test_a_record_that_is_too_large_leaves_those_before_it_alone(caplog: p
     assert at_rest(server)
     assert "octets or more; at most" in caplog.text
     assert "Traceback" not in caplog.text
+
+
+async def test_calls_before_what_is_no_call_are_answered() -> None:
+    server = Server([Program()], [AcceptNone()])
+    async with serving(server) as channel:
+        await channel._stream.send_all(calls(0, 1, 0) + encode_record(b"garbage!"))
+        assert await xids(channel) == [0, 1, 2]
+    assert at_rest(server)
 
 
 async def test_calls_share_no_context_variables() -> None:
@@ -273,3 +285,105 @@ async def test_a_call_is_not_ended_by_the_look_at_its_connection(autojump_clock:
     await answered(server)
     assert trio.current_time() - began >= 1000
     assert server.counters.reaped == 0
+
+
+async def test_a_batch_gives_everything_back_wherever_it_is_cancelled() -> None:
+    """Calls answered in place, calls that wait, large ones, and at the end what is no call."""
+    large = encode_record(call_record(1, (100_000).to_bytes(4) + bytes(100_000), xid=100))
+    for last in (b"", encode_record(b"garbage!"), TOO_LARGE):
+        server = Server([program := Program()], [AcceptNone()])
+        program.gate.set()
+
+        async def serve(server: Server = server, last: bytes = last) -> None:
+            near, far = trio.socket.socketpair()
+            far.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_SNDBUF, 5000)
+            async with StreamChannel(trio.SocketStream(near)) as channel, trio.open_nursery() as nursery:
+                nursery.start_soon(server.serve_channel, StreamChannel(trio.SocketStream(far), peer="peer"))
+                await channel._stream.send_all(calls(0, 0, 2, 0, 1) + large + calls(*[0] * 20, 2) + last)
+                await channel.send_eof()
+                with suppress(trio.BrokenResourceError):
+                    await xids(channel)
+
+        async def check(server: Server = server, program: Program = program) -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            assert at_rest(server)
+            assert len(server._crowd) == program.running == 0
+
+        assert await cancelled_at_every_step(serve, check) >= 5
+
+
+async def test_a_call_may_stop_the_server_and_is_answered_with_those_before_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Stopping(Program):
+        async def ECHO(self, call: Call, arg: bytes) -> bytes:
+            server.stop()
+            return arg
+
+        async def HOLD(self, call: Call, arg: bytes) -> bytes:
+            with trio.move_on_after(5):
+                await trio.sleep_forever()
+            return arg
+
+    server = Server([Stopping()], [AcceptNone()])
+    (listener,) = await listen_tcp(0, "127.0.0.1")
+    autojump_clock.autojump_threshold = 0.02  # real sockets
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, [listener])
+        async with await open_tcp("127.0.0.1", listener.socket.getsockname()[1]) as channel:
+            await channel._stream.send_all(calls(2, 0, 1, 0))
+            assert await xids(channel) == [1, 2, 0]
+            assert trio.current_time() == pytest.approx(5, abs=0.5)
+    assert at_rest(server)
+
+
+class Odd(Program):
+    """What a method may do that is not usual; `running` is how it begins."""
+
+    def __init__(self, deed: Callable[[], Awaitable[object]]) -> None:
+        super().__init__()
+        self.deed = deed
+
+    async def NULL(self, call: Call) -> None:
+        await self.deed()
+
+
+async def stop_iteration() -> None:
+    raise StopIteration
+
+
+async def group() -> None:
+    async with trio.open_nursery():
+        raise RuntimeError
+
+
+async def another_loop() -> None:
+    await asyncio.sleep(0)
+
+
+async def nursery_and_scope() -> None:
+    with trio.move_on_after(0) as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep, math.inf)
+    assert scope.cancelled_caught
+
+
+async def own_deadline_passed() -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("deed", [stop_iteration, group, another_loop, nursery_and_scope, own_deadline_passed])
+async def test_odd_methods_cost_their_calls_alone(deed: Callable[[], Awaitable[object]]) -> None:
+    server = Server([Odd(deed)], [AcceptNone()])
+    fine = deed in (nursery_and_scope, own_deadline_passed)
+    async with serving(server) as channel:
+        await channel._stream.send_all(calls(1, 0, 1, 0, 1))
+        await channel.send_eof()
+        replies = {reply[3]: reply[-4:] async for reply in channel}
+    status = bytes(4) if fine else accept_stat.SYSTEM_ERR.to_bytes(4)
+    assert replies == {xid: status if xid % 2 else bytes(4) for xid in range(5)}
+    assert server.counters.faults == (0 if fine else 2)
+    assert at_rest(server)
