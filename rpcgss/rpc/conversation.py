@@ -96,7 +96,21 @@ class Conversation:
     async def run(self) -> Buffer:
         """The results, unprotected. Raises `Refusal` and `CallFailed`. Cancelled: nobody waits for replies any more."""
         try:
-            return await self._run()
+            while True:
+                link = self._connector.link
+                if link is None:
+                    link = await in_time(self._until, self._connector.connected())
+                self._pending.serial = link.serial
+                try:
+                    await self._transmit(link)
+                except ConnectionLost:
+                    if link.alive:
+                        raise  # it is not the connection
+                    self._leave(link)
+                    continue
+                results = await self._outcome(link)
+                if results is not None:
+                    return results
         except (CallFailed, Refusal) as error:
             if self._unanswered and not isinstance(error, OutcomeUnknown):
                 raise self._outcome_unknown(str(error)) from error
@@ -112,23 +126,6 @@ class Conversation:
         if self._unanswered and self._timer is not None:
             return self._outcome_unknown(text)
         return CallTimedOut(f"{self._name}: {text}")
-
-    async def _run(self) -> Buffer:
-        while True:
-            link = self._connector.link
-            if link is None:
-                link = await in_time(self._until, self._connector.connected())
-            self._pending.serial = link.serial
-            try:
-                await self._transmit(link)
-            except ConnectionLost:
-                if link.alive:
-                    raise  # it is not the connection
-                self._leave(link)
-                continue
-            results = await self._outcome(link)
-            if results is not None:
-                return results
 
     async def _transmit(self, link: ChannelLink) -> None:
         """Raises `ConnectionLost`: this transmission has not left as a whole, so nobody can act on it."""
@@ -183,7 +180,7 @@ class Conversation:
     async def _outcome(self, link: ChannelLink) -> Buffer | None:
         """What became of the last transmission: results, or None if the call is to be sent again."""
         while True:
-            mail = await self._mail(link)
+            mail = await (self._pending.next(self._until) if self._timer is None else self._mail(link, self._timer))
             match mail:
                 case None:
                     self._counters.retransmissions += 1
@@ -211,10 +208,10 @@ class Conversation:
                     self._leave(link)
                     return None
 
-    async def _mail(self, link: ChannelLink) -> Mail | None:
+    async def _mail(self, link: ChannelLink, timer: Timer) -> Mail | None:
         """The next piece of mail; None: it is time to send the call again."""
-        timer, until = self._timer, self._sent_until
-        if timer is None or link.reliable or (until is not None and timer.due >= until):
+        until = self._sent_until
+        if link.reliable or (until is not None and timer.due >= until):
             return await self._pending.next(self._until)
         return await in_time(self._until, link.mail(self._pending, timer))
 
