@@ -26,7 +26,8 @@ PIECES: Final = 512
 GATHERED: Final = 8
 """Records that leave together at most: the peer is to have something to do meanwhile."""
 FINISH_SECONDS: Final = 60.0
-"""For the rest of a record whose sender is gone, or `send_seconds` where those are fewer."""
+"""For the rest of a record whose sender is gone, and for records that were gathered, or `send_seconds` where those are
+fewer."""
 
 Record: TypeAlias = Buffer | Sequence[Buffer]
 
@@ -148,20 +149,20 @@ class Outbox:
         if self._gathered:
             gathered, self._gathered = self._gathered, []
             unsent = self.send_now(gathered)
-            if unsent is not None and unsent.begun and self._socket is not None:
-                self.turn.free = False
-                trio.lowlevel.spawn_system_task(self._finish, self._socket, unsent.pieces, self.send_seconds)
-            elif unsent is not None:
-                trio.lowlevel.spawn_system_task(self._send_gathered, unsent)
+            if unsent is not None and self._socket is not None:
+                if unsent.begun:
+                    self.turn.free = False
+                trio.lowlevel.spawn_system_task(self._send_gathered, self._socket, unsent)
 
     @property
     def gathered(self) -> int:
         """How many records wait for `flush`."""
         return len(self._gathered)
 
-    async def _send_gathered(self, unsent: Unsent) -> None:
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await self.send(*unsent)
+    async def _send_gathered(self, sock: trio.socket.SocketType, unsent: Unsent) -> None:
+        if not unsent.begun:
+            await self.turn.take()
+        await self._finish(sock, unsent.pieces, min(self.send_seconds, FINISH_SECONDS))
 
     def _encrypt(self, secure: TlsStream, pieces: list[Buffer]) -> list[Buffer]:
         try:

@@ -1,5 +1,7 @@
 """Record marking without I/O."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +41,36 @@ def test_any_cut_gives_the_same_records(records: list[bytes], fragment: int | No
     reader = RecordReader()
     assert read_all(reader, pieces) == records
     assert not reader.mid_record
+
+
+@given(
+    st.lists(st.sampled_from([0, 3, OWN_BUFFER_OCTETS, OWN_BUFFER_OCTETS + 1, 9000]), max_size=5),
+    st.sampled_from([None, OWN_BUFFER_OCTETS, OWN_BUFFER_OCTETS + 4, 9000]),
+    st.lists(st.tuples(st.sampled_from([4, 99, 5000, UNASKED_OCTETS]), st.booleans(), st.booleans()), min_size=1),
+)
+def test_large_records_are_the_same_with_and_without_room(
+    sizes: list[int], fragment: int | None, steps: list[tuple[int, bool, bool]]
+) -> None:
+    """Each step: how many octets come, whether into `room` if there is some, and whether records are asked for."""
+    expected = [bytes([i]) * size for i, size in enumerate(sizes)]
+    stream = b"".join(encode_record(record, fragment=fragment) for record in expected)
+    reader, records = RecordReader(), []
+    for octets, into_room, ask in itertools.cycle(steps):
+        room = reader.room if into_room else None
+        came = stream[: octets if room is None else min(octets, len(room))]
+        stream = stream[len(came) :]
+        if room is None:
+            reader.receive_data(came)
+        else:
+            room[: len(came)] = came
+            reader.filled(len(came))
+        if ask or not stream:
+            records += [bytes(record) for record in iter(reader.next_record, None)]
+        if not stream:
+            break
+    assert records == expected
+    assert not reader.mid_record
+    assert not reader.expected
 
 
 def test_what_comes_behind_a_large_record_may_come_before_anybody_asks_for_it() -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -343,3 +344,32 @@ async def test_errors_name_the_address(tmp_path: Path) -> None:
         await open_tcp("127.0.0.1", port)
     with pytest.raises(OSError, match="nowhere: No such file"):
         await open_unix(str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("octets", [0, 10], ids=["nothing", "some"])
+async def test_gathered_records_that_nobody_takes_break_the_channel(
+    octets: int, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those whose calls they are may all have given up. The kernel takes so many of them, and then no more."""
+    autojump_clock.autojump_threshold = 0.02  # real sockets
+    writev = os.writev
+
+    def clog(fd: int, pieces: list[bytes]) -> int:
+        monkeypatch.setattr(os, "writev", writev)
+        written = os.write(fd, pieces[0][:octets])
+        with suppress(BlockingIOError):
+            while os.write(fd, bytes(100_000)):
+                pass
+        return written or writev(fd, pieces)
+
+    left, right = await tcp_pair()
+    async with left, right:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(left.gather)
+            await trio.lowlevel.checkpoint()
+            monkeypatch.setattr(os, "writev", clog)
+            assert [left.send_now(b"gathered") for _ in range(3)] == [None] * 3
+            assert left._outbox.gathered == 3
+        with pytest.raises(trio.BrokenResourceError, match="did not get out"), trio.fail_after(1000):
+            await left.send(b"next")
+        assert trio.current_time() == pytest.approx(FINISH_SECONDS, abs=1)
