@@ -129,6 +129,10 @@ class Serving:
         try:
             while admitted is not None or await intake.goes_on():
                 with intake.watch() as watch:
+                    if self._answers:  # collected by who led before: they are not to wait for calls that may wait, too
+                        await in_place(self._send_answers(), hand_over, copy_context())
+                        if not leading:
+                            return
                     while True:
                         enough = in_a_row >= IN_A_ROW or self._many
                         if admitted is None and not enough:
