@@ -23,6 +23,7 @@ READING_ORDER = (
     "address",
     "tls",
     "outbox",
+    "outlook",
     "stream",
     "connect",
     "udp",

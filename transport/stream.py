@@ -22,6 +22,7 @@ import trio
 
 from transport.errors import TlsError
 from transport.outbox import Outbox, Record, Unsent
+from transport.outlook import Outlook
 from transport.record import MAX_FRAGMENTS, MAX_RECORD, UNASKED_OCTETS, Buffer, RecordReader, record_header
 from transport.tls import TlsSession, TlsStream
 
@@ -31,7 +32,6 @@ RECORDS_IN_A_ROW: Final = 8
 """Handed out before other tasks have a turn."""
 LOOK_SECONDS: Final = 0.001
 """If to let others run takes longer, there are others who need the processor; to wait then costs less."""
-MOST_MISSES: Final = 10
 HOARD_OCTETS: Final = 8 << 20
 HOARD_FROM: Final = 16 * 1024
 
@@ -50,27 +50,6 @@ class Origin:
 
 
 NOWHERE: Final = Origin()
-
-
-class _Outlook:
-    """Whether it is worth while to `look`: the more often it was in vain, the more chances are passed over."""
-
-    __slots__ = ("_misses", "_to_skip")
-
-    def __init__(self) -> None:
-        self._misses = 0
-        self._to_skip = 0
-
-    @property
-    def good(self) -> bool:
-        if not self._to_skip:
-            return True
-        self._to_skip -= 1
-        return False
-
-    def found(self, something: bool) -> None:
-        self._misses = 0 if something else min(self._misses + 1, MOST_MISSES)
-        self._to_skip = (1 << self._misses) - 1
 
 
 class StreamChannel(trio.abc.Channel[Buffer]):
@@ -111,8 +90,8 @@ class StreamChannel(trio.abc.Channel[Buffer]):
         self._reader: Final = RecordReader(max_record=max_record, max_fragments=max_fragments)
         self._outbox: Final = Outbox(stream, peer)
         self._in_a_row = 0
-        self._outlook: Final = _Outlook()
-        self._outlook_later: Final = _Outlook()
+        self._outlook: Final = Outlook()
+        self._outlook_later: Final = Outlook()
         self._failure: Exception | None = None  # that `receive` has yet to raise
         self._more = False  # the kernel had as much as was asked for, so there may be more
 
