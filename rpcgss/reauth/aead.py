@@ -52,6 +52,9 @@ MIC_LENGTH: Final = 24
 
 _COUNTER_LENGTH: Final = 8
 _BLOCK: Final = 16
+_LEAST_TOKEN: Final = _COUNTER_LENGTH + _BLOCK
+_LARGEST_TOKEN: Final = _LEAST_TOKEN + (1 << 31) - 1
+"""The library seals no more, and where it is to open more it panics, which is no `Exception`."""
 _SEND, _RECEIVE = 0, 1
 _NONCE_LENGTH: Final = 12
 _MIC_KIND: Final = bytes(4)
@@ -176,8 +179,8 @@ class AeadProtection(MessageProtection):
         return token
 
     def unwrap(self, token: Buffer) -> bytes:
-        if len(token) < _COUNTER_LENGTH + _BLOCK:
-            raise BadWrap("too short for a wrap token")
+        if not _LEAST_TOKEN <= len(token) <= _LARGEST_TOKEN:
+            raise BadWrap(f"a wrap token has no {len(token)} octets")
         cipher = self._to_receive()
         if cipher is None:
             raise BadWrap("the context is used up")

@@ -402,7 +402,7 @@ def test_case_19_what_is_in_flight_when_a_context_is_used_up_still_ends(monkeypa
 def test_messages_that_are_too_long_for_the_library(suite: int) -> None:
     initiator, acceptor = ends(suite)
     # Never touched, so it takes no memory.
-    message = memoryview(mmap.mmap(-1, 2**31 + 8, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ))
+    message = memoryview(mmap.mmap(-1, 2**31 + 64, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ))
     with pytest.raises(ProtectionUnavailable, match="too long"):
         initiator.mic(message)
     with pytest.raises(BadMic):
