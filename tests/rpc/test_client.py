@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -47,6 +47,7 @@ from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat, opaque_auth
 from tests.rpc.network import Network, network
 from tests.rpc.program import BEYOND, ECHO, FAIL, HOLD, NULL, PROGRAM, Program
 from transport import StreamChannel, listen_tcp, listen_unix, memory_channel_pair, open_tcp, open_unix
+from xdr import Buffer
 
 Answerer = Callable[[StreamChannel], object]
 
@@ -329,6 +330,39 @@ class PinTransmission(Transmission):
 
     def finished(self) -> None:
         self.finishes += 1
+
+
+class Watched(AuthNone):
+    seen = 0
+
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
+        self.seen += 1
+        return await super().transmit(header, arguments, link)
+
+
+class Watching:
+    seen = 0
+
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
+        self.seen += 1
+        return await super().transmit(header, arguments, link)  # type: ignore[misc, no-any-return]
+
+
+class WatchedToo(Watching, AuthNone):
+    pass
+
+
+class Further(Watched):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Watched, WatchedToo, Further])
+async def test_who_overrides_transmit_alone_sees_every_transmission(kind: type[Watched]) -> None:
+    flavor = kind()
+    async with network(Server([Program()], [AcceptNone()])) as net, open_client(net.connect, flavor) as client:
+        for count in range(3):
+            assert flavor.seen == count
+            await client.call(NULL, None)
 
 
 async def pin_server(channel: StreamChannel, denials: int, forgeries: int) -> None:
