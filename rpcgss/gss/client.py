@@ -188,6 +188,9 @@ class GssFlavor(ClientFlavor):
             if number is None:
                 succession.replace(context)
                 continue
+            if not succession.fits(context, link):
+                context.answered(number)
+                continue
             succession.carrier = max(succession.carrier, link.serial)
             try:
                 if context.channel:

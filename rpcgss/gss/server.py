@@ -42,7 +42,7 @@ from rpcgss.gss.provider import Acceptor, GssService
 from rpcgss.gss.repeats import Repeats
 from rpcgss.gss.session import CREDPROBLEM, CTXPROBLEM, SERVICE_OF, GssServerCounters, GssSession
 from rpcgss.gss.store import ContextStore
-from rpcgss.gss.verification import SERVICES, Verification, lost_meanwhile
+from rpcgss.gss.verification import SERVICES, Verification
 from rpcgss.rpc.errors import AuthRefused, GarbageArguments, ProcedureUnavailable
 from rpcgss.rpc.flavors import Answer, Connection, ServerFlavor, Session
 from rpcgss.rpc.messages import ReceivedCall
@@ -172,9 +172,11 @@ class GssServerFlavor(ServerFlavor):
             await self._map(context, self._principals)
         if self._turns is not None:
             await self._turns.take(context.initiator.exported)
-            if not context.alive:
+            try:
+                self._verification.require_good(context, self._clock())
+            except AuthRefused:
                 self._turns.give_back(context.initiator.exported)
-                raise lost_meanwhile()
+                raise
         self.counters.calls += 1
         return GssSession(context, credential, call.header, self._worker, self.counters, self._turns)
 
@@ -220,8 +222,7 @@ class GssServerFlavor(ServerFlavor):
         except PrincipalRefused as refusal:
             self.store.drop(context.handle, self._clock())
             raise AuthRefused(auth_stat.AUTH_TOOWEAK, str(refusal)) from refusal
-        if not context.alive:
-            raise lost_meanwhile()
+        self._verification.require_good(context, self._clock())
 
     async def _destroy(self, call: ReceivedCall, credential: Credential, connection: Connection) -> Answer | None:
         """DESTROY (5.4): header and number must be valid. There are no arguments, so what stands in their place

@@ -123,6 +123,11 @@ class Succession:
             else:
                 await self._follow(self._attempt, link)
 
+    def fits(self, context: ClientContext, link: Link) -> bool:
+        """Whether what `usable_context` gave may still have a call on `link`, after a wait for a number."""
+        bound = context.channel == link.serial or not self.establishing.bind_channel
+        return bound and not context.expired(trio.current_time())
+
     def replace(self, context: ClientContext) -> None:
         """`context` takes no more calls."""
         if context is self.current:

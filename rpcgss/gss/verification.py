@@ -63,16 +63,20 @@ class Verification:
 
     def take(self, context: Context, number: int, now: float) -> bool:
         """Take a verified number, unless the context or the number is gone meanwhile. False: drop the call."""
-        if not context.alive:
-            raise lost_meanwhile()
-        if context.expired(now) or context.protection.exhausted:
-            self._store.expire(context, now)
-            raise AuthRefused(CTXPROBLEM, "the context has come to its end")
+        self.require_good(context, now)
         if not context.window.accept(number):
             self._counters.replayed += 1
             return False
         self._store.used(context, now)
         return True
+
+    def require_good(self, context: Context, now: float) -> None:
+        """After all that was awaited. Raises `AuthRefused` if the context is gone, or has come to its end."""
+        if not context.alive:
+            raise AuthRefused(CREDPROBLEM, "the context was lost meanwhile")
+        if context.expired(now) or context.protection.exhausted:
+            self._store.expire(context, now)
+            raise AuthRefused(CTXPROBLEM, "the context has come to its end")
 
     def find(self, credential: Credential, connection: Connection, now: float) -> Context:
         """Everything that needs no cryptography."""
@@ -111,7 +115,3 @@ class Verification:
         except SecurityError as error:
             self._counters.bad_mic += 1
             raise AuthRefused(CREDPROBLEM, "the MIC of the header does not verify") from error
-
-
-def lost_meanwhile() -> AuthRefused:
-    return AuthRefused(CREDPROBLEM, "the context was lost meanwhile")

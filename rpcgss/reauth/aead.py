@@ -52,6 +52,9 @@ MIC_LENGTH: Final = 24
 
 _COUNTER_LENGTH: Final = 8
 _BLOCK: Final = 16
+_LEAST_TOKEN: Final = _COUNTER_LENGTH + _BLOCK
+_LARGEST_TOKEN: Final = _LEAST_TOKEN + (1 << 31) - 1
+"""The library seals no more, and where it is to open more it panics, which is no `Exception`."""
 _SEND, _RECEIVE = 0, 1
 _NONCE_LENGTH: Final = 12
 _MIC_KIND: Final = bytes(4)
@@ -159,7 +162,8 @@ class AeadProtection(MessageProtection):
             cipher.decrypt(_MIC_KIND + mic[:_COUNTER_LENGTH], mic[_COUNTER_LENGTH:], message)
         except (InvalidTag, OverflowError):
             raise BadMic("MIC and message do not belong together") from None
-        self._received += len(message) + _BLOCK
+        octets = len(message) + _BLOCK  # before the sum is read: a call may let another thread run
+        self._received += octets
 
     def wrap(self, message: Buffer) -> bytes | bytearray:
         cipher, counter = self._to_send(len(message))
@@ -175,8 +179,8 @@ class AeadProtection(MessageProtection):
         return token
 
     def unwrap(self, token: Buffer) -> bytes:
-        if len(token) < _COUNTER_LENGTH + _BLOCK:
-            raise BadWrap("too short for a wrap token")
+        if not _LEAST_TOKEN <= len(token) <= _LARGEST_TOKEN:
+            raise BadWrap(f"a wrap token has no {len(token)} octets")
         cipher = self._to_receive()
         if cipher is None:
             raise BadWrap("the context is used up")
@@ -185,7 +189,8 @@ class AeadProtection(MessageProtection):
             message = cipher.decrypt(nonce, memoryview(token)[_COUNTER_LENGTH:], None)
         except (InvalidTag, OverflowError):
             raise BadWrap("a wrap token that does not open") from None
-        self._received += len(message) + _BLOCK
+        octets = len(message) + _BLOCK
+        self._received += octets
         return message
 
     def _to_send(self, octets: int) -> tuple[Cipher, int]:
@@ -332,9 +337,9 @@ _ciphered = _Ciphered(CIPHERS_KEPT)
 
 def _note_fork() -> None:
     global _generation, _ciphered
-    _unforked[0] = 1
     _generation += 1
     _ciphered = _Ciphered(CIPHERS_KEPT)  # the old one's lock may have been copied in a thread's hand
+    _unforked[0] = 1  # at last: to another thread, it says that all contexts of this generation are ours
 
 
 os.register_at_fork(after_in_child=_note_fork)

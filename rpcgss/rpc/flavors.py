@@ -163,7 +163,8 @@ class ClientFlavor(ABC):
     def __init_subclass__(cls) -> None:
         """Who overrides `transmit` alone wants to see every transmission."""
         super().__init_subclass__()
-        if "transmit" in vars(cls) and "transmit_now" not in vars(cls):
+        first = next(base for base in cls.__mro__ if "transmit" in vars(base) or "transmit_now" in vars(base))
+        if "transmit_now" not in vars(first):
             setattr(cls, "transmit_now", ClientFlavor.transmit_now)  # noqa: B010  # a method is not to be assigned to
 
     async def refused(self, transmission: Transmission, refusal: AuthRefused, link: Link) -> bool:

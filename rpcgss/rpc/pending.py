@@ -44,7 +44,7 @@ MAILBOX: Final = 8
 class PendingCall:
     """One xid, for the block that it is entered by. `post` never blocks; one task waits in `next`."""
 
-    __slots__ = ("_alarm", "_calls", "_mail", "_task", "octets", "owner", "serial", "until", "xid")
+    __slots__ = ("_alarm", "_calls", "_mail", "_passed", "_task", "octets", "owner", "serial", "until", "xid")
 
     def __init__(self, xid: int, owner: object, calls: "dict[int, PendingCall]", alarm: "Alarm") -> None:
         self.xid: Final = xid
@@ -55,6 +55,7 @@ class PendingCall:
         self.octets = 0  # of the replies that came
         self.serial = 0  # of the connection that carries the call now
         self._mail: deque[Mail] = deque()
+        self._passed = -math.inf  # the latest time that `expire` was told
         self._task: trio.lowlevel.Task | None = None
 
     def __enter__(self) -> Self:
@@ -78,6 +79,8 @@ class PendingCall:
         """The next piece of mail. Raises `OutOfTime` if there is none by trio time `until`. Cancelled: nothing is
         lost."""
         if not self._mail:
+            if until <= self._passed:  # whoever keeps sending mail that is of no use would win that race for ever
+                raise OutOfTime
             self._task = trio.lowlevel.current_task()
             self.until = until
             if until < self._alarm.at:
@@ -90,8 +93,9 @@ class PendingCall:
                 raise OutOfTime
         return self._mail.popleft()
 
-    def expire(self) -> None:
-        """Whoever waits in `next` has no more time."""
+    def expire(self, now: float) -> None:
+        """Whoever waits in `next` has no more time, but for mail that has come just now."""
+        self._passed = now
         if self._task is not None:
             trio.lowlevel.reschedule(self._task)
             self._task = None
@@ -169,6 +173,6 @@ class Alarm:
             now = trio.current_time()
             for pending in self._calls.values():
                 if pending.until <= now:
-                    pending.expire()
+                    pending.expire(now)
                 else:
                     self.at = min(self.at, pending.until)

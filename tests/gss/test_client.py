@@ -747,6 +747,25 @@ async def test_an_expired_context_is_not_used(autojump_clock: trio.abc.Clock) ->
     assert procedures(wire) == [1, 0]
 
 
+async def test_a_context_that_expires_while_its_window_is_full_is_not_used(autojump_clock: trio.abc.Clock) -> None:
+    wire, one = Wire(server(seq_window=1)), flavor(FakeProvider(lifetime=1000))
+    slow = await transmitted(one, wire)
+    old, results = one.context, []
+
+    async def call() -> None:
+        results.append(await wire.call(one))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call)
+        await trio.sleep(2000)
+        wire.calls.clear()
+        slow.finished()
+    assert results == [b"gnip"]
+    assert procedures(wire) == [RPCSEC_GSS_INIT, 0]
+    assert old is not None
+    assert old.window.unanswered == 0
+
+
 async def test_close_destroys() -> None:
     wire, one = Wire(server()), flavor()
     await wire.call(one)

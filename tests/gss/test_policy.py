@@ -19,11 +19,12 @@ from rpcgss.gss.window import ReceiveWindow
 from rpcgss.rpc import AcceptNone, AcceptSys, AuthNone, AuthSys, ClientFlavor, Server, open_client
 from rpcgss.rpc.client import Client
 from rpcgss.rpc.errors import AuthenticationFailed, AuthRefused, ServerFault
+from rpcgss.rpc.flavors import Session
 from rpcgss.rpc.rpc_xdr import auth_stat
 from rpcgss.rpc.work import InlineWorker
-from tests.gss.fake_mechanism import EVERYTHING, FAKE, FakeProtection, FakeProvider, fake_name
+from tests.gss.fake_mechanism import EVERYTHING, FAKE, FakeAcceptor, FakeProtection, FakeProvider, fake_name
 from tests.gss.test_server import Peer, only_context, peer, server
-from tests.gss.wire import denial
+from tests.gss.wire import denial, serve
 from tests.rpc.network import Network
 from tests.rpc.program import ECHO, FAIL, HOLD, NULL, Program
 
@@ -193,7 +194,7 @@ async def test_a_map_that_blocks_goes_to_a_thread() -> None:
     assert only_context(one).identity(PRIVACY).user == "ALICE@FAKE"
 
 
-def by_ticket(one: GssServerFlavor, name: str = "alice@FAKE") -> Peer:
+def by_ticket(one: GssServerFlavor, name: str = "alice@FAKE", expiry: float | None = None) -> Peer:
     """Somebody whose context came without an exchange."""
     client = Peer(one)
     client.security.key, client.security.agreed = b"key", EVERYTHING
@@ -208,7 +209,7 @@ def by_ticket(one: GssServerFlavor, name: str = "alice@FAKE") -> Peer:
             mechanism=FAKE,
             flags=EVERYTHING,
             established=0,
-            expiry=None,
+            expiry=expiry,
             origin=Origin.TICKET,
         ),
         trio.current_time(),
@@ -357,6 +358,47 @@ async def test_who_is_revoked_while_his_call_waits_for_its_turn(autojump_clock: 
         assert one.store.counters.established_by_exchange == 2
     assert one._turns is not None
     assert len(one._turns) == 0
+
+
+async def test_a_credential_that_runs_out_while_its_call_waits_for_its_turn(autojump_clock: trio.abc.Clock) -> None:
+    one = server(FakeAcceptor(lifetime=100), max_calls_per_principal=1)
+    client, gate, stats = await peer(one), trio.Event(), []
+
+    async def hold(_session: Session, arguments: bytes) -> bytes:
+        await gate.wait()
+        return arguments
+
+    async def waits() -> None:
+        stats.append(denial(await client.call(2)))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve, one, client.octets(1), hold)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(waits)
+        await trio.sleep(200)
+        gate.set()
+    assert stats == [auth_stat.RPCSEC_GSS_CTXPROBLEM]
+    assert one.counters.calls == 1
+    assert one.store.contexts() == []
+    assert one._turns is not None
+    assert len(one._turns) == 0
+
+
+async def test_a_credential_that_runs_out_while_it_is_mapped(autojump_clock: trio.abc.Clock) -> None:
+    directory = Directory(alice=1000)
+    directory.gate = trio.Event()
+    one = server(map_principal=directory.look_up)
+    client, stats = by_ticket(one, expiry=trio.current_time() + 100), []
+
+    async def call() -> None:
+        stats.append(denial(await client.call(1)))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call)
+        await trio.sleep(200)
+        directory.gate.set()
+    assert stats == [auth_stat.RPCSEC_GSS_CTXPROBLEM]
+    assert one.counters.calls == 0
 
 
 def test_a_limit_of_nothing() -> None:

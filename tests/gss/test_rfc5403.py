@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 
 from rpcgss.gss.bodies import Credential, unprotect
 from rpcgss.gss.channel import SHA256, SHA384
@@ -270,6 +272,24 @@ async def test_a_reply_that_is_not_right_binds_nothing(spoil: Callable[[rgss2_bi
     with pytest.raises(AuthenticationFailed):
         await over.call(client)
     assert RPCSEC_GSS_DATA not in procedures(over)
+
+
+async def test_a_binding_that_is_lost_while_the_window_is_full_is_made_again(autojump_clock: trio.abc.Clock) -> None:
+    """Before any call that leaves its protection to the channel."""
+    over, client, results = wire(server(seq_window=1), session()), flavor(2, bind_channel=True), []
+    slow = await client.transmit(HEADER, (b"ping",), over)
+
+    async def call() -> None:
+        results.append(await over.call(client))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(call)
+        await trio.testing.wait_all_tasks_blocked()
+        over.calls.clear()
+        assert await client.refused(slow, AuthRefused(auth_stat.AUTH_BADCRED), over)
+        slow.finished()
+    assert results == [b"gnip"]
+    assert procedures(over) == [RPCSEC_GSS_BIND_CHANNEL, RPCSEC_GSS_DATA]
 
 
 async def test_a_reply_with_a_verifier_is_not_the_channels() -> None:

@@ -124,6 +124,13 @@ class Peer:
             credential, mic or self.keys.mic, body, procedure=procedure if gss_proc == RPCSEC_GSS_DATA else 0
         )
 
+    def octets(self, number: int, content: bytes = b"ping") -> bytes:
+        """A right call."""
+        credential = encode_credential(Credential(RPCSEC_GSS_DATA, number, 3, self.handle))
+        header = encode_call_header(CallHeader(number, 1, 1, 5), opaque_auth(6, credential))
+        body = b"".join(protect(self.keys, GssService.PRIVACY, number, (content,)))
+        return header + encode_auth(opaque_auth(6, self.keys.mic(header))) + body
+
     def open(self, reply: ReceivedReply | None, number: int, service: int = 3) -> bytes:
         """The results of a success with a valid verifier."""
         assert isinstance(reply, AcceptedReply)
@@ -525,6 +532,29 @@ async def test_a_context_lost_while_the_mic_is_verified_takes_no_call() -> None:
     assert one.counters.calls == 0
 
 
+@pytest.mark.parametrize("end", ["of its credential", "of its keys", "says the mechanism"])
+async def test_a_context_that_ends_while_the_mic_waits_takes_no_call(end: str, autojump_clock: trio.abc.Clock) -> None:
+    """Somebody else is inside its protection for so long."""
+    one = server(FakeAcceptor(lifetime=100))
+    client = await peer(one)
+    context, replies = only_context(one), []
+
+    async def send() -> None:
+        replies.append(await client.call(1))
+
+    visitor = context.guard._visitor = object()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        await trio.sleep(200 if end == "of its credential" else 1)
+        context.protection.used_up = end == "of its keys"  # type: ignore[attr-defined]
+        context.protection.expired = end == "says the mechanism"  # type: ignore[attr-defined]
+        context.guard._leave(visitor)
+    assert denial(replies[0]) == CTXPROBLEM
+    assert one.counters.calls == 0
+    assert context.window.highest == -1
+    assert not context.alive
+
+
 async def test_maxseq() -> None:
     one = server()
     client = await peer(one)
@@ -668,10 +698,7 @@ async def test_an_admitted_call_ends_on_a_context_that_is_lost() -> None:
         one.store.drop_all(0)
         return arguments
 
-    credential = encode_credential(Credential(RPCSEC_GSS_DATA, 1, 3, client.handle))
-    header = encode_call_header(CallHeader(9, 1, 1, 5), opaque_auth(6, credential))
-    body = b"".join(protect(client.keys, GssService.PRIVACY, 1, (b"late",)))
-    reply = await serve(one, header + encode_auth(opaque_auth(6, client.keys.mic(header))) + body, lose)
+    reply = await serve(one, client.octets(1, b"late"), lose)
     assert reply is not None
     assert client.open(parse_reply_untrusted(reply), 1) == b"late"
 

@@ -47,6 +47,18 @@ def test_each_number_once_and_none_below() -> None:
     assert not window.fresh(7)
 
 
+def test_what_was_given_away_is_nobody_s_behind_the_highest_number_or_ahead() -> None:
+    window = ReceiveWindow(8)
+    assert window.accept(10)
+    assert window.give_away(9)
+    assert window.give_away(20)
+    assert not window.give_away(10)
+    before = window.seen, window.highest
+    assert [window.accept(number) for number in (9, 20)] == [False, False]
+    assert (window.seen, window.highest) == before
+    assert [window.accept(number) for number in (8, 21, 20)] == [True, True, False]
+
+
 def test_a_jump_to_the_highest_number_takes_no_memory() -> None:
     window = ReceiveWindow(1024)
     assert window.accept(0)

@@ -2,13 +2,15 @@
 
 import copy
 import ctypes
+import errno
 import itertools
 import mmap
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -258,6 +260,92 @@ def test_case_19_a_child_refuses_to_send_that_was_forked_behind_our_back(
     end.mic(b"message")
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("first", ["os", "libc"])
+@pytest.mark.parametrize("second", ["os", "libc"])
+def test_case_19_the_children_of_children_refuse_too(first: str, second: str) -> None:
+    """What its parent made, and what its parent's parent made."""
+    fork: dict[str, Callable[[], int]] = {"os": os.fork, "libc": ctypes.PyDLL(None).fork}
+
+    def refuse(inherited: list[AeadProtection]) -> None:
+        for end in inherited:
+            for send in (end.mic, end.wrap):
+                with pytest.raises(ProtectionUnavailable, match="fork"):
+                    send(b"message")
+
+    def in_child(fork: Callable[[], int], work: Callable[[], None]) -> None:
+        child = fork()
+        if child == 0:
+            status = 1
+            try:
+                work()
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    oldest = ends()[0]
+
+    def in_turn(made: list[AeadProtection]) -> None:
+        in_child(fork[second], lambda: refuse([oldest, *made]))
+        for end in made:
+            end.mic(b"message")
+        refuse([oldest])
+
+    in_child(fork[first], lambda: in_turn([]))
+    in_child(fork[first], lambda: in_turn([ends()[0]]))
+    oldest.mic(b"message")
+
+
+def test_case_19_no_thread_of_a_child_takes_what_was_inherited_for_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not while another one finds out that they are in a child."""
+    end, refused = ends()[0], []
+
+    class Sign:
+        octet = 0
+
+        def __getitem__(self, _index: int) -> int:
+            return self.octet
+
+        def __setitem__(self, _index: int, octet: int) -> None:
+            self.octet = octet
+            with pytest.raises(ProtectionUnavailable):
+                end.mic(b"message")
+            refused.append(end.exhausted)
+
+    monkeypatch.setattr(aead, "_generation", aead._generation)
+    monkeypatch.setattr(aead, "_ciphered", aead._ciphered)
+    monkeypatch.setattr(aead, "_unforked", Sign())
+    ends()[0].mic(b"message")
+    assert refused == [True]
+
+
+class Emulated(mmap.mmap):
+    """Memory of a system that takes only such advice as is `heeded`, and does nothing about it."""
+
+    heeded: ClassVar[Sequence[int]] = ()
+
+    def madvise(self, option: int, *_: int) -> None:
+        if option not in self.heeded:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+
+class Heedless(Emulated):
+    heeded = range(-1, 100)
+
+
+def refused_memory(*_: int, **__: int) -> mmap.mmap:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("memory", [Emulated, Heedless, refused_memory])
+def test_case_19_where_the_kernel_wipes_nothing_the_process_number_tells(
+    memory: Callable[..., mmap.mmap], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mmap, "mmap", memory)
+    assert isinstance(aead._zeroed_by_forks(), aead._ProcessNumber)
+
+
 @pytest.mark.parametrize("counters", [itertools.count, aead._LockedCounters])
 def test_no_counter_is_given_to_two_threads(counters: Callable[[], Iterator[int]]) -> None:
     numbers, taken = counters(), []
@@ -310,12 +398,42 @@ def test_case_19_what_is_in_flight_when_a_context_is_used_up_still_ends(monkeypa
     initiator.verify_mic(b"the last reply", acceptor.mic(b"the last reply"))
 
 
+@suites
+def test_messages_that_are_too_long_for_the_library(suite: int) -> None:
+    initiator, acceptor = ends(suite)
+    # Never touched, so it takes no memory.
+    message = memoryview(mmap.mmap(-1, 2**31 + 64, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=mmap.PROT_READ))
+    with pytest.raises(ProtectionUnavailable, match="too long"):
+        initiator.mic(message)
+    with pytest.raises(BadMic):
+        acceptor.verify_mic(message, bytes(24))
+    with pytest.raises(BadWrap):
+        acceptor.unwrap(message)
+    acceptor.verify_mic(b"message", initiator.mic(b"message"))
+
+
 def test_empty_messages_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
     set_limit(monkeypatch, 160)
     end = ends()[0]
     for _ in range(10):
         end.mic(b"")
     assert end.exhausted
+
+
+def test_no_received_octets_are_lost_to_another_thread() -> None:
+    """One that has its turn while the length of a message is asked for."""
+    initiator, acceptor = ends()
+    others = [initiator.mic(b"another message")]
+
+    class Message(bytes):
+        def __len__(self) -> int:
+            if others:
+                acceptor.verify_mic(b"another message", others.pop())
+            return 7
+
+    acceptor.verify_mic(Message(b"message"), initiator.mic(b"message"))
+    assert not others
+    assert acceptor._received == initiator._sent
 
 
 def test_what_does_not_verify_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
 
@@ -34,11 +34,20 @@ from rpcgss.rpc import (
     open_client,
 )
 from rpcgss.rpc.flavors import Link, Transmission
-from rpcgss.rpc.messages import AcceptedReply, CallHeader, encode_denied, encode_success, parse_call_untrusted
-from rpcgss.rpc.rpc_xdr import auth_stat, opaque_auth
+from rpcgss.rpc.messages import (
+    NULL_AUTH,
+    AcceptedReply,
+    CallHeader,
+    encode_denied,
+    encode_success,
+    parse_call_untrusted,
+)
+from rpcgss.rpc.pending import OutOfTime, PendingCalls
+from rpcgss.rpc.rpc_xdr import accept_stat, auth_stat, opaque_auth
 from tests.rpc.network import Network, network
 from tests.rpc.program import BEYOND, ECHO, FAIL, HOLD, NULL, PROGRAM, Program
 from transport import StreamChannel, listen_tcp, listen_unix, memory_channel_pair, open_tcp, open_unix
+from xdr import Buffer
 
 Answerer = Callable[[StreamChannel], object]
 
@@ -323,6 +332,39 @@ class PinTransmission(Transmission):
         self.finishes += 1
 
 
+class Watched(AuthNone):
+    seen = 0
+
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
+        self.seen += 1
+        return await super().transmit(header, arguments, link)
+
+
+class Watching:
+    seen = 0
+
+    async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
+        self.seen += 1
+        return await super().transmit(header, arguments, link)  # type: ignore[misc, no-any-return]
+
+
+class WatchedToo(Watching, AuthNone):
+    pass
+
+
+class Further(Watched):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Watched, WatchedToo, Further])
+async def test_who_overrides_transmit_alone_sees_every_transmission(kind: type[Watched]) -> None:
+    flavor = kind()
+    async with network(Server([Program()], [AcceptNone()])) as net, open_client(net.connect, flavor) as client:
+        for count in range(3):
+            assert flavor.seen == count
+            await client.call(NULL, None)
+
+
 async def pin_server(channel: StreamChannel, denials: int, forgeries: int) -> None:
     """Denies the first calls; forges some replies before the good one."""
     xids = set()
@@ -374,6 +416,26 @@ async def test_a_reply_that_does_not_verify_is_dropped_and_the_good_one_waited_f
             assert await client.call(ECHO, b"x") == b"x"
             assert client.counters.bad_replies == 3
         nursery.cancel_scope.cancel()
+
+
+async def test_replies_that_never_stop_do_not_put_off_a_deadline(autojump_clock: trio.testing.MockClock) -> None:
+    """There is one just before the time has passed, whenever anybody looks whether it has."""
+    calls = PendingCalls()
+    useless = AcceptedReply(1, NULL_AUTH, accept_stat.SUCCESS, None, memoryview(b""))
+    with calls.new() as pending:
+        until = trio.current_time()
+
+        async def look() -> None:
+            pending.post(useless)
+            pending.expire(until)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(look)
+            assert await pending.next(until) is useless
+        with trio.fail_after(1), pytest.raises(OutOfTime):
+            await pending.next(until)
+        pending.post(useless)
+        assert await pending.next(until + 1) is useless
 
 
 async def test_replies_to_nobody_and_twice(autojump_clock: trio.testing.MockClock) -> None:
