@@ -7,7 +7,9 @@
     loop OCTETS IN_FLIGHT MILLISECONDS     ECHO, or NULL for no octets; "ok CALLS NANOSECONDS"
     contexts IN_FLIGHT MILLISECONDS        a new context and a NULL call under it, again and again
     hold COUNT                             so many contexts, each of which has made a call
-    nfs read|write|getattr IN_FLIGHT       the file "large" beneath the export; "ok OCTETS-OR-CALLS NANOSECONDS"
+    nfs read|write|getattr IN_FLIGHT MILLISECONDS
+                                           the file "large" beneath the export, read and written as a whole, however
+                                           long that takes; "ok OCTETS-OR-CALLS NANOSECONDS"
     memory                                 "ok OCTETS", resident
 
 A server understands `memory` alone. Both end when their standard input does.

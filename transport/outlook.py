@@ -3,11 +3,11 @@
 from typing import Final
 
 MOST_MISSES: Final = 10
-"""In a row, that count: after so many, one chance in 1,024 is taken."""
+"""N is at most this, so one chance in 1,024 is taken at worst."""
 
 
 class Outlook:
-    """Of what was tried before: the more often that was in vain, the more chances are passed over."""
+    """Back-off for guesses: after N misses in a row, the next 2**N - 1 chances are passed over; after a hit, none."""
 
     __slots__ = ("_misses", "_to_skip")
 
@@ -15,15 +15,14 @@ class Outlook:
         self._misses = 0
         self._to_skip = 0
 
-    @property
-    def good(self) -> bool:
-        """Whether to take this chance; each is to be asked about once, and what was `found` then said."""
+    def take_chance(self) -> bool:
+        """Whether to take this one; if so, `found` is to be told what came of it."""
         if not self._to_skip:
             return True
         self._to_skip -= 1
         return False
 
     def found(self, something: bool) -> None:
-        """What came of it."""
+        """Whether it was a hit."""
         self._misses = 0 if something else min(self._misses + 1, MOST_MISSES)
         self._to_skip = (1 << self._misses) - 1

@@ -43,11 +43,11 @@ class RecordReader:
         self.max_record: Final = max_record
         self.max_fragments: Final = max_fragments
         self.expected = 0
-        self._incoming = b""  # of it, nobody has looked at what begins at
-        self._position = 0
-        self._large: memoryview | None = None  # a fragment that is coming, its octets from
-        self._filled = 0  # on missing
-        self._large_header = 0  # its header; 0: there is none
+        self._incoming = b""  # octets as they came
+        self._position = 0  # in `_incoming`, of the first that nobody has looked at
+        self._large: memoryview | None = None  # the buffer of a large fragment that is coming; None: not made yet
+        self._filled = 0  # octets of it that have come
+        self._large_header = 0  # its header; 0: no large fragment is coming
         self._earlier: list[Buffer] = []  # fragments of the record that is coming, without the one that is coming
         self._earlier_octets = 0
 

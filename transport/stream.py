@@ -33,7 +33,9 @@ RECORDS_IN_A_ROW: Final = 8
 LOOK_SECONDS: Final = 0.001
 """If to let others run takes longer, there are others who need the processor; to wait then costs less."""
 HOARD_OCTETS: Final = 8 << 20
+"""Twice a record of `MAX_RECORD`, the largest of which there are many."""
 HOARD_FROM: Final = 16 * 1024
+"""Octets of a record from which on memory is hoarded: what is smaller comes and goes without the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,8 @@ class StreamChannel(trio.abc.Channel[Buffer]):
         self._reader: Final = RecordReader(max_record=max_record, max_fragments=max_fragments)
         self._outbox: Final = Outbox(stream, peer)
         self._in_a_row = 0
-        self._outlook: Final = Outlook()
-        self._outlook_later: Final = Outlook()
+        self._at_once: Final = Outlook()
+        self._after_others: Final = Outlook()
         self._failure: Exception | None = None  # that `receive` has yet to raise
         self._more = False  # the kernel had as much as was asked for, so there may be more
 
@@ -147,7 +149,9 @@ class StreamChannel(trio.abc.Channel[Buffer]):
         outbox.gathering = True
         try:
             await trio.lowlevel.cancel_shielded_checkpoint()
-            if not outbox.gathered:  # those who were woken when this was have yet to run
+            if not outbox.gathered:
+                # trio runs a batch of tasks forwards or backwards, by chance: this came before those who were woken
+                # with it, who will have run the next time. Were it otherwise, some would leave alone.
                 await trio.lowlevel.cancel_shielded_checkpoint()
         finally:
             outbox.gathering = False
@@ -205,17 +209,17 @@ class StreamChannel(trio.abc.Channel[Buffer]):
         """`receive_now`, and if nothing has come, once more when other processes have run for a moment; each of the two
         unless it has been of no use of late. Where both ends share a core, the answer is there by then: a NULL call
         takes half the time of one that is waited for."""
-        if self._outlook.good:
+        if self._at_once.take_chance():
             found = self.receive_now()
-            self._outlook.found(found)
+            self._at_once.found(found)
             if found:
                 return True
-        if not self._outlook_later.good:
+        if not self._after_others.take_chance():
             return False
         began = time.perf_counter()
         os.sched_yield()
         found = self.receive_now()
-        self._outlook_later.found(found and time.perf_counter() - began < LOOK_SECONDS)
+        self._after_others.found(found and time.perf_counter() - began < LOOK_SECONDS)
         return found
 
     async def start_tls(
@@ -268,7 +272,7 @@ class StreamChannel(trio.abc.Channel[Buffer]):
             raise self._failure
         try:
             if self._socket is not None and self._secure is None:
-                # `trio.SocketStream.receive_some` first tries what nearly always fails after a record: 5 us more.
+                # `trio.SocketStream.receive_some` first tries what nearly always fails after a record: 5 µs more.
                 if self._more and self._read(self._socket):
                     return
                 await _readable(self._socket)
@@ -276,11 +280,7 @@ class StreamChannel(trio.abc.Channel[Buffer]):
                     await _readable(self._socket)
                 return
             data = await self._stream.receive_some(UNASKED_OCTETS)
-        except trio.BrokenResourceError:
-            if self._outbox.broken and not self._outbox.closed:
-                raise trio.BrokenResourceError("a record did not get out") from None
-            raise
-        except trio.ClosedResourceError:
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
             if self._outbox.broken and not self._outbox.closed:
                 raise trio.BrokenResourceError("a record did not get out") from None
             raise

@@ -178,7 +178,8 @@ class GssFlavor(ClientFlavor):
         return flavor
 
     async def transmit(self, header: CallHeader, arguments: Sequence[Buffer], link: Link) -> Transmission:
-        """See `ClientFlavor`. Cancelled: its number is free again, a context half made is forgotten."""
+        """See `ClientFlavor`. Cancelled: nothing is sent; its number is lost, but holds up
+        the window no more. A context half made is forgotten."""
         self._require_one_client(link)
         self._last_call = header
         succession, service = self._succession, self.demands.service

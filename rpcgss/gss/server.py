@@ -122,7 +122,7 @@ class GssServerFlavor(ServerFlavor):
         )
         if extension is not None:
             extension.attach(host)
-        self._verification: Final = Verification(self.store, extension, self._worker, self.counters, clock)
+        self._verification: Final = Verification(self.store, extension, self.counters, clock)
         self._repeats: Final = Repeats()
         self._control: Final = Control(host, assertions)
         self._creation: Final = Creation(

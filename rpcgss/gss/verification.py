@@ -15,7 +15,6 @@ from rpcgss.rpc.errors import AuthRefused
 from rpcgss.rpc.flavors import Connection
 from rpcgss.rpc.messages import NULL_AUTH, ReceivedCall
 from rpcgss.rpc.rpc_xdr import auth_stat
-from rpcgss.rpc.work import Worker
 from xdr import Buffer
 
 SERVICES: Final = frozenset(GssService)
@@ -31,13 +30,11 @@ class Verification:
         self,
         store: ContextStore,
         extension: ServerExtension | None,
-        worker: Worker,
         counters: GssServerCounters,
         clock: Callable[[], float],
     ) -> None:
         self._store: Final = store
         self._extension: Final = extension
-        self._worker: Final = worker
         self._counters: Final = counters
         self._clock: Final = clock
 

@@ -1,10 +1,11 @@
 """A client of RPC servers: many calls in flight on one connection, which is made again whenever it is lost.
 
-How it works: one task keeps the connection and reads from it; it puts each reply into the mailbox of the call that
-waits for its xid. Everything else happens in the task of the caller, which owns its entry in the table of xids and
-takes it out on every way out. When the connection is lost, every waiting call finds that in its mailbox and goes to the
-next connection by itself, under the same xid; a call of a procedure that must not run twice gives up there, unless the
-server keeps its replies.
+How it works: one task keeps the connection and reads from it, and puts each reply into the mailbox of the call that
+waits for its xid. (A caller who is alone with his call may read the reply himself, just after he has sent.) Another
+task wakes calls whose time is up. Everything else happens in the task of the caller, which owns its entry in the table
+of xids and takes it out on every way out. When the connection is lost, every waiting call finds that in its mailbox and
+goes to the next connection by itself, under the same xid; a call of a procedure that must not run twice gives up there,
+unless the server keeps its replies.
 """
 
 import itertools
@@ -236,7 +237,7 @@ class Client:
         conversation: Conversation | None = None
         began = trio.current_time()
         until = began + seconds
-        if until != until:  # would never come
+        if math.isnan(until):  # it would never come
             raise ValueError("a timeout is a number of seconds")
         try:
             if self._places:

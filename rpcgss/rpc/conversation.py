@@ -90,11 +90,12 @@ class Conversation:
         self._stale = 0  # denials that may still come for what was sent before it
         self._refusals = 0
         self._faults = 0
-        self._sent_until: float | None = None  # when it was first sent as a whole, that much later
+        self._repeat_until: float | None = None  # trio time; None: it was not sent as a whole yet
         self._unanswered = 0  # transmissions whose fate nobody knows
 
     async def run(self) -> Buffer:
-        """The results, unprotected. Raises `Refusal` and `CallFailed`. Cancelled: nobody waits for replies any more."""
+        """The results, unprotected. Raises `Refusal`, `CallFailed`, and `OutOfTime` at `until`: `timed_out` tells what
+        that means then. Cancelled: nobody waits for replies any more."""
         try:
             while True:
                 link = self._connector.link
@@ -160,13 +161,13 @@ class Conversation:
         """What may be sent again only for some time after it was sent first."""
         began = trio.current_time()
         # A peer that takes nothing may let it wait until the server has forgotten the first transmission.
-        with trio.move_on_at(self._sent_until if self._unanswered and self._sent_until else math.inf) as limit:
+        with trio.move_on_at(self._repeat_until if self._unanswered and self._repeat_until else math.inf) as limit:
             await link.send(transmission.chunks)
         if limit.cancelled_caught:
             raise self._outcome_unknown("it could not be sent again in time")
         self._unanswered += 1
-        if self._sent_until is None:
-            self._sent_until = began + self._repeatable
+        if self._repeat_until is None:
+            self._repeat_until = began + self._repeatable
 
     def _go_unreliably(self) -> None:
         """Get ready for a transmission that may never arrive. The earlier ones hold up nobody's window any more: what
@@ -210,7 +211,7 @@ class Conversation:
 
     async def _mail(self, link: ChannelLink, timer: Timer) -> Mail | None:
         """The next piece of mail; None: it is time to send the call again."""
-        until = self._sent_until
+        until = self._repeat_until
         if link.reliable or (until is not None and timer.due >= until):
             return await self._pending.next(self._until)
         return await in_time(self._until, link.mail(self._pending, timer))
@@ -262,7 +263,7 @@ class Conversation:
 
     def _check_repeatable(self, trouble: str) -> None:
         """Raises `OutcomeUnknown` if the call may have been executed and must not be sent again."""
-        if self._unanswered and self._sent_until is not None and trio.current_time() >= self._sent_until:
+        if self._unanswered and self._repeat_until is not None and trio.current_time() >= self._repeat_until:
             raise self._outcome_unknown(trouble)
 
     def _outcome_unknown(self, trouble: str) -> OutcomeUnknown:

@@ -5,7 +5,7 @@ connection is of use.
 it ends those that are in the way of others without being of use to themselves.
 
     nothing under way, nothing came for `idle_seconds`     closed
-    half a record for `record_seconds`                     closed: a byte a minute is no call
+    half a record for `record_seconds`                     closed: an octet a minute is no call
     half a record, or a reply that waits to be taken, for
       `PRESSED_SECONDS` while others wait for memory       closed
     there is no room for another connection                the one that has had nothing under way for longest is closed,
@@ -76,7 +76,7 @@ class Crowd:
     def expected_reply(self, record: Buffer) -> int:
         """Octets to count for the reply to a call that has yet to be looked at: as many as the largest reply to the
         same procedure had."""
-        return self._reply_octets.get(bytes(record[_PROCEDURE]), 0)
+        return self._reply_octets.get(bytes(record[_PROCEDURE]), 0) if self._reply_octets else 0
 
     def learn(self, record: Buffer, octets: int) -> None:
         """The reply to `record` has so many. What was large once is forgotten little by little."""
@@ -127,7 +127,7 @@ class Intake:
         self._channel: Final = channel
         self._crowd: Final = crowd
         self._ended = False
-        self._scope = trio.CancelScope()  # of whoever reads; its deadline: of the next look at the connection
+        self._scope = trio.CancelScope()  # of whoever reads; its deadline: of the next check of the connection
         self._listening = False  # somebody reads, and does nothing else at the moment
         self._record: Buffer | None = None  # that has come and has no place yet
         self._reserved = 0  # octets, for the record that is coming or has no place yet
@@ -163,13 +163,13 @@ class Intake:
 
     def watch(self) -> trio.CancelScope:
         """Is to be around whoever reads, and ends it when something may be wrong with the connection: see `goes_on`.
-        One for many records, as a scope with a deadline takes 7 us."""
-        self._scope = trio.CancelScope(deadline=self._next_look())
+        One for many records, as a scope with a deadline takes 7 µs."""
+        self._scope = trio.CancelScope(deadline=self._next_check())
         return self._scope
 
     def hand_over(self) -> None:
-        """Who reads has got something else to wait for, which nothing is to end that is said here of reading: somebody
-        else will read, under a `watch` of his own."""
+        """The task that reads is about to wait for a call instead. Its `watch` must not end that call, so it has no
+        deadline any more, and `end` does not know it; whoever reads next has a `watch` of his own."""
         self._scope.deadline = math.inf
         self._scope = trio.CancelScope()
 
@@ -270,7 +270,7 @@ class Intake:
         """What most calls need: a place, and nothing that is counted."""
         if self._reserved or len(record) > UNASKED_OCTETS:
             return False
-        if self._crowd._reply_octets and self._crowd.expected_reply(record):
+        if self._crowd.expected_reply(record):
             return False
         if not (self.places.may_take and self.octets.may_take(0)):
             return False
@@ -324,7 +324,7 @@ class Intake:
             self._waiting = False
             if self._channel.record_began is not None:
                 self._channel.record_began = trio.current_time()
-            self._scope.deadline = self._next_look()
+            self._scope.deadline = self._next_check()
 
     def _settle(self, octets: int) -> int:
         """What remains reserved for a record whose size is known now."""
@@ -334,7 +334,7 @@ class Intake:
         self.octets.give_back(reserved - octets)
         return octets
 
-    def _next_look(self) -> float:
+    def _next_check(self) -> float:
         """When something may be wrong with the connection, from what is known of it now."""
         now, began = trio.current_time(), self._channel.record_began
         idle_since = now if self.busy else self.quiet_since
@@ -344,7 +344,7 @@ class Intake:
 
     def _overdue(self) -> str | None:
         """What is wrong with the connection; None: nothing."""
-        if self._next_look() > trio.current_time():
+        if self._next_check() > trio.current_time():
             return None
         return "idle" if self._channel.record_began is None else "half a record, and then too little"
 

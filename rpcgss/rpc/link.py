@@ -32,8 +32,8 @@ DOUBT_SECONDS: Final = 5.0
 LOOKS: Final = 16
 """Calls in a row whose replies their callers find by a look, before other tasks have a turn."""
 MANY: Final = 3
-"""Replies that have come together with another: from so many on, to let their callers send together costs less than
-each of them to send alone."""
+"""Replies that came together with another: from so many on, it pays to keep back what their callers send next, until
+all of them have sent."""
 
 _ENDS: Final = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError, BadMessage, TransportError)
 _log = QuietLog(logging.getLogger(__name__))
@@ -287,6 +287,7 @@ class ChannelLink(Link):
         if self._stream is None:
             return
         more = self._deliver_received(self._stream)
+        # Others still wait, so there is more to come: what has come by now shares a turn of the event loop with these.
         if len(self._calls) > more + 1 and self._stream.look():
             more += self._deliver_received(self._stream)
         if more >= MANY:

@@ -21,7 +21,7 @@ class OutOfTime(Exception):
 
 async def in_time(until: float, waiting: Awaitable[ResultT]) -> ResultT:
     """The result of `waiting`; raises `OutOfTime` at trio time `until`. For all that is waited for rarely: this takes
-    7 us, so calls wait for their mail by themselves."""
+    7 µs, so calls wait for their mail by themselves."""
     with trio.move_on_at(until):
         return await waiting
     raise OutOfTime
@@ -151,7 +151,7 @@ class Alarm:
     time is up. It is set to the earliest time that anybody has asked for, and looks then who really is still there; as
     calls that are answered do not touch it, one that waits has only to compare two numbers.
 
-    at -- trio time of the next look
+    at -- trio time of its next ring
     """
 
     def __init__(self, calls: dict[int, PendingCall]) -> None:

@@ -1,7 +1,8 @@
 """A server of RPC programs on any number of channels.
 
 How it works: of each connection as many records are read as may be under way, and then no more until one is done
-(`intake`); calls are answered in place (`serving`, `dispatch`), or by tasks of their own once they wait for something.
+(`intake`); calls are answered in place (`serving`, `dispatch`): one that has to wait keeps the task, and another goes
+on with reading.
 """
 
 import itertools

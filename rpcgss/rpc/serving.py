@@ -88,6 +88,29 @@ class _Answer:
     context: Context
 
 
+class _Lead:
+    """One task's time as the reader.
+
+    in_a_row -- calls since others had a turn
+    """
+
+    __slots__ = ("_over", "_pass_on", "in_a_row")
+
+    def __init__(self, pass_on: Callable[[], None]) -> None:
+        self.in_a_row = 0
+        self._over = False
+        self._pass_on: Final = pass_on
+
+    def over(self) -> bool:
+        """Whether another task reads."""
+        return self._over
+
+    def pass_on(self) -> None:
+        """The task is about to wait for something else."""
+        self._over = True
+        self._pass_on()
+
+
 class Serving:
     """Serves `channel`, as far as `intake` lets it; `tasks` is where calls go on that wait for something.
 
@@ -114,64 +137,68 @@ class Serving:
 
     async def _lead(self) -> None:
         """Read and answer, until there is nothing more to read, or a call waits for something: then another leads."""
-        intake = self._intake
-        leading = True
-
-        def hand_over() -> None:
-            nonlocal leading
-            leading = False
-            intake.hand_over()
-            self._tasks.start_soon(self._lead)
-
+        lead = _Lead(self._pass_on)
         admitted: tuple[Buffer, int] | None = None
-        in_a_row = 0  # calls since others had a turn
-        looked = False  # since the last call
         try:
-            while admitted is not None or await intake.goes_on():
-                with intake.watch() as watch:
-                    if self._answers:  # collected by who led before: they are not to wait for calls that may wait, too
-                        await in_place(self._send_answers(), hand_over, copy_context())
-                        if not leading:
-                            return
-                    while True:
-                        enough = in_a_row >= IN_A_ROW or self._many
-                        if admitted is None and not enough:
-                            admitted = intake.next_now()
+            while admitted is not None or await self._intake.goes_on():
+                with self._intake.watch() as watch:
+                    await self._flush(lead)  # what was collected before must not wait for calls that may wait, too
+                    while not lead.over():
                         if admitted is None:
-                            if self._answers:
-                                await in_place(self._send_answers(), hand_over, copy_context())
-                                if not leading:
-                                    return
-                            if in_a_row >= IN_A_ROW:
-                                await trio.lowlevel.checkpoint()
-                                in_a_row = 0
-                            if enough:
-                                continue  # there may be more to answer
-                            if not looked and intake.look():
-                                looked = True  # half a record, if it turns out to be that, is worth no second look
-                                continue
-                            if not intake.has_record:
-                                in_a_row = 0  # others have a turn while this waits
-                            admitted = await self._read(intake.next())
-                            if admitted is None:
-                                return
+                            admitted = self._next_now(lead) or await self._next(lead)
+                        if admitted is None:
+                            return
                         if watch.cancel_called:
                             break  # nothing may begin under it any more
-                        in_a_row += 1
-                        looked = False
+                        lead.in_a_row += 1
                         context = copy_context()
                         call, admitted = self._call(*admitted, context), None
-                        answer = await in_place(call, hand_over, context)
-                        if not leading:
-                            if answer is not None:
-                                await self._send([answer])
-                            return
-                        if answer is not None:
+                        answer = await in_place(call, lead.pass_on, context)
+                        if lead.over() and answer is not None:
+                            await self._send([answer])
+                        elif answer is not None:
                             self._answers.append(answer)
                             self._octets += answer.size
+                    if lead.over():
+                        return
         finally:
-            if leading:
+            if not lead.over():
                 self._forget(self._answers)
+
+    def _pass_on(self) -> None:
+        self._intake.hand_over()
+        self._tasks.start_soon(self._lead)
+
+    def _next_now(self, lead: _Lead) -> tuple[Buffer, int] | None:
+        """The next call, if it has been received already; None: `_next` has something else to do first."""
+        return None if self._many or lead.in_a_row >= IN_A_ROW else self._intake.next_now()
+
+    async def _next(self, lead: _Lead) -> tuple[Buffer, int] | None:
+        """The next call; what is answered leaves first. None: there is nothing more to read, or another task leads."""
+        looked = False
+        while True:
+            enough = self._many or lead.in_a_row >= IN_A_ROW
+            await self._flush(lead)
+            if lead.over():
+                return None
+            if lead.in_a_row >= IN_A_ROW:
+                await trio.lowlevel.checkpoint()
+                lead.in_a_row = 0
+            if not enough:
+                if looked or not self._intake.look():
+                    break
+                looked = True  # half a record, if it turns out to be that, is worth no second look
+            admitted = self._intake.next_now()
+            if admitted is not None:
+                return admitted
+        if not self._intake.has_record:
+            lead.in_a_row = 0  # others have a turn while this waits
+        return await self._read(self._intake.next())
+
+    async def _flush(self, lead: _Lead) -> None:
+        """Send what was collected. If the peer does not take it at once, another task leads."""
+        if self._answers:
+            await in_place(self._send_answers(), lead.pass_on, copy_context())
 
     @property
     def _many(self) -> bool:
@@ -215,8 +242,7 @@ class Serving:
 
     async def _send_answers(self) -> None:
         answers, self._answers, self._octets = self._answers, [], 0
-        if answers:
-            await self._send(answers)
+        await self._send(answers)
 
     async def _send(self, answers: list[_Answer]) -> None:
         try:
@@ -256,7 +282,10 @@ def in_place(
     call: Coroutine[Any, Any, ResultT], waits: Callable[[], None], context: Context
 ) -> Generator[Any, Any, ResultT]:
     """The result of `call`, carried out in `context`, as `await` gives it; `waits` is called if it does not come at
-    once, before the waiting."""
+    once, before the waiting.
+
+    It is driven by hand for two things that `await` cannot do: to learn that the call is about to wait, as it yields
+    for the first time, and to run each of its steps in its own context, though the task is another's."""
     run = context.run
     try:
         trap = run(call.send, None)
