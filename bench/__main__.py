@@ -16,8 +16,8 @@ import trio
 
 from bench import calls, contexts, goals, libnfs, nfs, plots, workers
 from bench.document import DOCS, machine, put_figures
-from bench.libnfs import PREFIX as LIBNFS
-from bench.stage import CHECKOUT as PYNFS
+from bench.libnfs import PREFIX
+from bench.stage import CHECKOUT
 from examples.realm import Realm
 from tests.interop.tirpc import build
 
@@ -29,8 +29,8 @@ USER: Final = "alice"
 
 
 def main() -> None:
-    require(PYNFS, "rpc/rpc_pack.py")
-    require(LIBNFS, "include/nfsc/libnfs.h")
+    require(CHECKOUT, "rpc/rpc_pack.py")
+    require(PREFIX, "include/nfsc/libnfs.h")
     began = time.monotonic()
     shared_memory = Path("/dev/shm")
     place = shared_memory if shared_memory.is_dir() else None

@@ -151,7 +151,7 @@ class Outbox:
             unsent = self.send_now(gathered)
             if unsent is not None and self._socket is not None:
                 if unsent.begun:
-                    self.turn.free = False
+                    self.turn.take_now()
                 trio.lowlevel.spawn_system_task(self._send_gathered, self._socket, unsent)
 
     @property
@@ -289,6 +289,10 @@ class Turn:
         """Wait only if need be. Cancelled: it is not taken."""
         while not self.free:
             await self._waiting.park()
+        self.take_now()
+
+    def take_now(self) -> None:
+        """While it is free."""
         self.free = False
 
     def release(self) -> None:

@@ -66,9 +66,9 @@ class GssFlavor(ClientFlavor):
     list_assertions -- ask what assertions the server knows whenever a context is made: `listed` (version 3)
     provider, worker -- who makes contexts, and where GSS calls that may take long are run
     patience    -- seconds to wait for the reply to each creation request; over UDP it is for the call to give up
-    events      -- callables that are told of each `ClientEvent`, at once and in order
 
-    Used by one client at a time. `counters` and `events` may be read and changed at any time.
+    Used by one client at a time. `counters` may be read at any time, and `events` changed: callables that are told of each
+    `ClientEvent`, at once and in order.
     """
 
     __slots__ = (

@@ -8,7 +8,9 @@ from rpcgss.gss.gss_xdr import MAXSEQ
 MAX_GIVEN_AWAY: Final = 16
 """Numbers of one window. A client that negotiates in earnest needs two."""
 
-_NONE: Final[frozenset[int]] = frozenset()  # each other empty one would take as much memory as the rest of a window
+_NO_NUMBERS: Final[frozenset[int]] = (
+    frozenset()
+)  # each other empty one would take as much memory as the rest of a window
 
 
 class ReceiveWindow:
@@ -24,7 +26,7 @@ class ReceiveWindow:
             raise ValueError("a window has room for one number at least")
         self.size: Final = size
         self._mask: Final = _mask(size)
-        self._given_away = _NONE
+        self._given_away = _NO_NUMBERS
         self.highest = -1
         self.seen = 0  # bit i stands for the number highest - i
 

@@ -59,12 +59,12 @@ class Server:
     policy       -- asked for each call; see `Policy`
     tls          -- offer TLS (RFC 9289), and demand it or not; None: connections are plain, and probes for TLS are
                     refused. `Call.connection.tls` tells a policy what there is. May be changed, for new connections
-    max_calls    -- under way at once, in all and on one connection; beyond that, nothing more is read. A connection
-                    never has more than half of all, and less when others are busy: see `Places`
+    max_calls, max_calls_per_connection -- under way at once, in all and on one connection; beyond that, nothing more is
+                    read. A connection never has more than half of all, and less when others are busy: see `Places`
     max_connections, max_record -- see `transport`
     max_octets   -- of memory for records and replies over 72 KiB, of all connections together: nothing more is read
                     where that would be exceeded; see `Octets`. ValueError if it is less than `max_record`
-    send_seconds, record_seconds, idle_seconds -- a connection is closed whose peer does not take a reply for so long,
+    send_seconds, record_seconds, idle_seconds -- a connection is closed whose peer does not take replies for so long,
                     does not send the rest of a record, or sends nothing at all and has nothing under way
     non_idempotent -- procedures that must not be executed twice: what comes again within `reply_cache`'s time gets the
                     reply of the first time. Raises `ValueError` of one that no service has
@@ -143,8 +143,9 @@ class Server:
 
     async def serve(self, listeners: Sequence[Listener], *, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Serve until `stop` is called; then accept and read nothing more, let what runs end, at most `drain_seconds`
-        long, and return. The listeners, of whatever kinds, are closed on every way out. Cancelled: calls under way are
-        cancelled too."""
+        long, and return. The listeners, of whatever kinds, are closed on every way out. Cancelled: calls under way
+        are cancelled too. Raises `TypeError` of a listener that is no list of them, and `ValueError` of UDP and Unix
+        sockets where TLS is offered."""
         if isinstance(listeners, trio.abc.AsyncResource):
             raise TypeError("listeners is a list, as listen_tcp and listen_udp give it, or [listen_unix(path)]")
         if self.tls is not None and any(isinstance(listener, UnixListener | DatagramSocket) for listener in listeners):
@@ -182,7 +183,8 @@ class Server:
             scope.cancel()
 
     async def serve_channel(self, channel: StreamChannel) -> None:
-        """Serve one peer until it closes, breaks the rules, or `stop` is called. Closes the channel."""
+        """Serve one peer until it closes, breaks the rules, or `stop` is called. Closes the channel. Cancelled: calls
+        under way are cancelled too."""
         self.counters.connections += 1
         channel.send_seconds = self._send_seconds
         connection = Connection(channel.peer, next(_serials), channel.reliable, channel.origin)
@@ -203,7 +205,8 @@ class Server:
             await trio.aclose_forcefully(channel)
 
     async def serve_datagrams(self, sock: DatagramSocket) -> None:
-        """Answer calls that come as datagrams, until `stop` is called. Closes the socket."""
+        """Answer calls that come as datagrams, until `stop` is called. Closes the socket. Cancelled: calls under way
+        are cancelled too."""
         async with sock, trio.open_nursery() as calls:
             with trio.CancelScope() as scope:
                 self._reading.add(scope)
