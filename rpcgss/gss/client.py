@@ -67,8 +67,8 @@ class GssFlavor(ClientFlavor):
     provider, worker -- who makes contexts, and where GSS calls that may take long are run
     patience    -- seconds to wait for the reply to each creation request; over UDP it is for the call to give up
 
-    Used by one client at a time. `counters` may be read at any time, and `events` changed: callables that are told of each
-    `ClientEvent`, at once and in order.
+    Used by one client at a time. `counters` may be read at any time, and `events` changed: callables that are told of
+    each `ClientEvent`, at once and in order.
     """
 
     __slots__ = (
