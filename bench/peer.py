@@ -74,11 +74,16 @@ def say(*words: object) -> None:
     print(*words, flush=True)
 
 
-async def serve(target: str) -> None:
+def accepting(target: str) -> rpcgss.Server:
+    """The server: every flavor, and tickets."""
     store = rpcgss.ContextStore(rpcgss.StoreLimits(per_principal=MANY, per_chain=MANY))
     tickets = rpcgss.TicketServer(rpcgss.FixedKeys.random())
     gss = rpcgss.GssServerFlavor(rpcgss.GssapiAcceptor([target]), store=store, extension=tickets)
-    server = rpcgss.Server([Program()], [rpcgss.AcceptNone(), rpcgss.AcceptSys(), gss])
+    return rpcgss.Server([Program()], [rpcgss.AcceptNone(), rpcgss.AcceptSys(), gss])
+
+
+async def serve(target: str) -> None:
+    server = accepting(target)
     (listener,) = await listen_tcp(0, "127.0.0.1")
     say("port", listener.socket.getsockname()[1])
     orders = Orders()
@@ -135,6 +140,18 @@ class Client:
             compared = True
 
         return await repeated(echo if octets else null, in_flight, milliseconds)
+
+    async def calls(self, octets: int, in_flight: int, each: int) -> None:
+        """So many by each of so many callers."""
+        data = os.urandom(octets)
+
+        async def caller() -> None:
+            for _ in range(each):
+                await (self.client.call(ECHO, data) if octets else self.client.call(NULL, None))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(in_flight):
+                nursery.start_soon(caller)
 
     async def contexts(self, in_flight: int, milliseconds: int) -> tuple[int, int]:
         async def call() -> None:
