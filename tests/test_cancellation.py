@@ -1,6 +1,7 @@
 """Cancelled at every await, client and server are whole: calls go on, and nothing stays taken."""
 
 import os
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -214,6 +215,8 @@ async def test_records_leave_as_a_whole_or_not_at_all() -> None:
 
     async with listener, trio.open_nursery() as nursery:
         near = await open_tcp("127.0.0.1", listener.socket.getsockname()[1])
+        assert near._socket is not None
+        near._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 18)  # else it may take all of it at once
         nursery.start_soon(take, StreamChannel(await listener.accept()))
         checks = 0
 
